@@ -1,0 +1,102 @@
+"""The conversation itself: a new session, not understanding, and the way to a person."""
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarted, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import TO_A_PERSON, Events, database, heard, safely
+from puente import clock
+from puente.contacts import service as contacts
+from puente.knowledge import meanings, texts
+
+CARRIED_SLOTS = ("caso", "tipo_caso", "requested_slot", "mensaje_leido")
+
+
+class ActionSessionStart(Action):
+    """A new session after hours of silence. A half-filled form goes on where it was; nothing else is carried over."""
+
+    def name(self) -> str:
+        return "action_session_start"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> list[EventType]:
+        events: list[EventType] = [SessionStarted()]
+        form = (tracker.active_loop or {}).get("name")
+        if form:
+            events += [SlotSet(slot, tracker.get_slot(slot)) for slot in CARRIED_SLOTS if tracker.get_slot(slot)]
+            events.append(ActiveLoop(form))
+        return [*events, ActionExecuted("action_listen")]
+
+
+class ActionNoEntendi(Action):
+    """Not understood: first a question with the two likeliest meanings, the next time a person."""
+
+    def name(self) -> str:
+        return "action_no_entendi"
+
+    @safely
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        failures = int(tracker.get_slot("fallos") or 0) + 1
+        said = heard(tracker)
+        likely = meanings.likeliest(tracker.latest_message.get("intent_ranking") or [])
+        if failures >= 2 or not likely:
+            dispatcher.utter_message(
+                text=texts.get("ofrecer_persona"),
+                buttons=[TO_A_PERSON, {"title": "¿Qué puede hacer?", "payload": "/pedir_ayuda"}],
+            )
+        else:
+            dispatcher.utter_message(
+                text=f"Quiero entenderle bien: ¿quiere {' o '.join(meaning.words for meaning in likely)}?",
+                buttons=[
+                    *({"title": meaning.button, "payload": f"/{meaning.intent}"} for meaning in likely),
+                    TO_A_PERSON,
+                ],
+            )
+        return [
+            SlotSet("fallos", float(failures % 2)),  # after the offer of a person the count begins anew
+            SlotSet("pendiente", {"text": said.text, "entities": list(said.entities)}),
+        ]
+
+
+class ActionPasarAPersona(Action):
+    """Hands the conversation to a person; the bot is silent until it is given back."""
+
+    def name(self) -> str:
+        return "action_pasar_a_persona"
+
+    @safely
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        async with database().transaction() as session:
+            await contacts.request_handoff(
+                session,
+                tracker.sender_id,
+                area="atencion_derechohabiente",
+                reason=f"lo pidió la familia: “{heard(tracker).text[:200]}”",
+                now=clock.utcnow(),
+            )
+        dispatcher.utter_message(text=texts.get("pase_a_persona"))
+        return [SlotSet("fallos", 0.0), SlotSet("pendiente", None)]
+
+
+class ActionSinPregunta(Action):
+    """A yes, a no or a bare datum when nothing was asked: say what can be done with it."""
+
+    def name(self) -> str:
+        return "action_sin_pregunta"
+
+    @safely
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        said = heard(tracker)
+        if said.intent == "informar":
+            dispatcher.utter_message(
+                text=texts.get("dato_suelto"),
+                buttons=[
+                    {"title": "Falta medicamento", "payload": "/reportar_desabasto"},
+                    {"title": "¿Cómo va mi reporte?", "payload": "/consultar_caso"},
+                    TO_A_PERSON,
+                ],
+            )
+            return [SlotSet("pendiente", {"text": said.text, "entities": list(said.entities)})]
+        dispatcher.utter_message(text=texts.get("que_necesita"))
+        return [SlotSet("fallos", 0.0)]

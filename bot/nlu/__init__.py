@@ -1,0 +1,1 @@
+"""Language understanding: Rasa graph components made for the way families write."""

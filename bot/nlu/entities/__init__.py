@@ -1,0 +1,1 @@
+"""Entities: learnt spans, exact patterns and catalogue names, merged into one answer."""

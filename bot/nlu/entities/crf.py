@@ -1,0 +1,92 @@
+"""Sequence model of entities: a linear-chain CRF over our own token features. Knows nothing of Rasa."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import pycrfsuite
+
+from bot.nlu.entities.crf_features import features
+from bot.nlu.entities.gazetteer import Catalogs
+from bot.nlu.entities.spans import Span
+from bot.nlu.normalizer import Piece, pieces
+
+FILE = "entities.crfsuite"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A message and its annotated spans as (entity, start, end)."""
+
+    text: str
+    spans: tuple[tuple[str, int, int], ...]
+
+
+def tags(tokens: Sequence[Piece], spans: Iterable[tuple[str, int, int]]) -> list[str]:
+    """B- for the first token of an entity, I- for the rest, O outside."""
+    result = ["O"] * len(tokens)
+    for entity, start, end in spans:
+        inside = [i for i, t in enumerate(tokens) if t.start < end and start < t.end]
+        for order, i in enumerate(inside):
+            result[i] = ("I-" if order else "B-") + entity
+    return result
+
+
+class EntityCrf:
+    """Train, find, keep. The model file is crfsuite's own format: numbers and names, nothing that runs."""
+
+    def __init__(self, model: bytes | None = None) -> None:
+        """Without a model it finds nothing."""
+        self.model = model
+        self._tagger: Any = None
+        if model:
+            self._tagger = pycrfsuite.Tagger()
+            self._tagger.open_inmemory(model)
+
+    @classmethod
+    def train(cls, examples: Sequence[Example], catalogs: Catalogs, parameters: dict[str, Any]) -> EntityCrf:
+        """Learn from annotated messages."""
+        settings = dict(parameters)
+        trainer = pycrfsuite.Trainer(algorithm=settings.pop("algorithm"), verbose=False)
+        trainer.set_params(settings)
+        for example in examples:
+            tokens = pieces(example.text)
+            if tokens:
+                trainer.append(features(tokens, example.text, catalogs), tags(tokens, example.spans))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / FILE
+            trainer.train(str(path))
+            return cls(path.read_bytes())
+
+    def find(self, text: str, catalogs: Catalogs) -> list[Span]:
+        """The entities of one message, each as sure as its least sure token."""
+        tokens = pieces(text)
+        if self._tagger is None or not tokens:
+            return []
+        self._tagger.set(features(tokens, text, catalogs))
+        predicted = self._tagger.tag()
+        found: list[Span] = []
+        at = 0
+        while at < len(predicted):
+            if predicted[at] == "O":
+                at += 1
+                continue
+            entity, after = predicted[at][2:], at + 1
+            while after < len(predicted) and predicted[after] == "I-" + entity:
+                after += 1
+            sure = min(self._tagger.marginal(predicted[i], i) for i in range(at, after))
+            found.append(Span(entity, tokens[at].start, tokens[after - 1].end, sure, "crf"))
+            at = after
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the model file."""
+        (folder / FILE).write_bytes(self.model or b"")
+
+    @classmethod
+    def load(cls, folder: Path) -> EntityCrf:
+        """Read the model file."""
+        return cls((folder / FILE).read_bytes() or None)

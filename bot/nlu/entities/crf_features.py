@@ -1,0 +1,91 @@
+"""What the sequence model sees of each token."""
+
+from __future__ import annotations
+
+import re
+from typing import Sequence
+
+from bot.nlu.entities import patterns
+from bot.nlu.entities.gazetteer import Catalogs
+from bot.nlu.normalizer import ABBREVIATIONS, Piece, number_shape, shorten, sound, strip_accents
+
+_DAYS = {"lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domingo", "lun", "mar", "mier", "jue", "vie", "sab"}
+_MONTHS = {
+    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
+    "diciembre", "ene", "feb", "abr", "jun", "jul", "ago", "sep", "sept", "oct", "nov", "dic",
+}  # fmt: skip
+_TIMES = {"dia", "dias", "semana", "semanas", "mes", "meses", "ano", "anos", "quincena", "rato", "hora", "horas", "min", "hrs"}
+_WHEN = {"hoy", "ayer", "antier", "anoche", "manana", "ahorita", "antes", "pasado", "proximo", "viene", "desde", "hace", "para"}
+_NUMBERS = {
+    "un", "una", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "quince",
+    "veinte", "treinta", "media", "medio", "par",
+}  # fmt: skip
+_LISTS = {
+    name: {sound(w) for w in words}
+    for name, words in (("day", _DAYS), ("month", _MONTHS), ("span", _TIMES), ("when", _WHEN), ("number", _NUMBERS))
+}
+
+
+def shape(token: str) -> str:
+    """ "PU-7K3" -> "X-dX": runs of one kind count once."""
+    kinds = "".join("X" if c.isupper() else "x" if c.islower() else "d" if c.isdigit() else c for c in token)
+    return re.sub(r"(.)\1+", r"\1", kinds)[:8]
+
+
+def features(tokens: Sequence[Piece], text: str, catalogs: Catalogs) -> list[list[str]]:
+    """A list of feature names for each token, with those of its neighbours."""
+    own = [_own(t.text) for t in tokens]
+    named = _named(tokens, text, catalogs)
+    shouted = text.isupper()
+    result: list[list[str]] = []
+    for i, piece in enumerate(tokens):
+        word, spoken, lists = own[i]
+        row = [
+            "bias", "w=" + word, "s=" + spoken, "shape=" + ("up" if shouted else shape(piece.text)), *lists, *named[i],
+            *(f"p{n}=" + spoken[:n] for n in (2, 3, 4)), *(f"e{n}=" + spoken[-n:] for n in (2, 3, 4)),
+        ]  # fmt: skip
+        for offset in (-3, -2, -1, 1, 2, 3):
+            j = i + offset
+            if not 0 <= j < len(tokens):
+                row.append(f"{offset}:edge")
+                continue
+            near_word, near_spoken, near_lists = own[j]
+            row.append(f"{offset}:s={near_spoken}")
+            if abs(offset) <= 2:
+                row += [f"{offset}:{name}" for name in (*near_lists, *named[j])]
+            if abs(offset) == 1:
+                row += [f"{offset}:e3={near_spoken[-3:]}", f"{offset}:shape={shape(tokens[j].text)}"]
+        if i:
+            row.append(f"-1,0:s={own[i - 1][1]}|{spoken}")
+        if i > 1:
+            row.append(f"-2,-1:s={own[i - 2][1]}|{own[i - 1][1]}")
+        if i + 1 < len(tokens):
+            row.append(f"0,1:s={spoken}|{own[i + 1][1]}")
+        result.append(row)
+    return result
+
+
+def _own(token: str) -> tuple[str, str, list[str]]:
+    lower = token.lower()
+    word = shorten(strip_accents(ABBREVIATIONS.get(lower, lower)))
+    marked = number_shape(word)
+    word = marked or word
+    spoken = sound(word) if marked is None else word
+    lists = ["in_" + name for name, words in _LISTS.items() if spoken in words]
+    if token.isdigit():
+        lists.append(f"digits={min(len(token), 5)}")
+    return word, spoken, lists
+
+
+def _named(tokens: Sequence[Piece], text: str, catalogs: Catalogs) -> list[list[str]]:
+    """Catalogue names and patterns over each token, told apart by where in the name it stands."""
+    named: list[list[str]] = [[] for _ in tokens]
+    for entity, first, after, sure in catalogs.hits([t.text for t in tokens]):
+        kind = entity if sure == 1.0 else entity + "~"
+        for at in range(first, after):
+            named[at].append(f"cat={kind}:{'B' if at == first else 'I'}")
+    for span in patterns.find(text):
+        for at, piece in enumerate(tokens):
+            if piece.start >= span.start and piece.end <= span.end:
+                named[at].append(f"pat={span.entity}:{'B' if piece.start == span.start else 'I'}")
+    return named

@@ -1,0 +1,139 @@
+"""Names from the catalogues, found in a message however they are spelt.
+
+Reads ``data/catalogs/*.yml`` when it is loaded and again when a file changes, so a new medicine or unit is known
+at once, without training.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Sequence
+
+import yaml
+
+from bot.nlu.normalizer import pieces, shorten, sound, strip_accents
+
+logger = logging.getLogger(__name__)
+
+FILES = {"medicamento": "medicines.yml", "unidad": "units.yml", "representacion": "representations.yml"}
+NAME_KEYS = ("name", "aliases", "brands", "misspellings", "ambiguous_aliases", "ambiguous", "abbreviations", "cities")
+_LONGEST = 7
+_TOO_COMMON = {
+    "medicamento": {"ida", "metro", "gama", "puri", "ele", "la ele", "carbo", "peg", "ciclo", "actino", "suero"},
+    "unidad": {"centro", "hospital", "clinica", "imss", "el seguro", "seguro", "pediatria", "la uno", "general"},
+    "representacion": {"mexico", "ver", "norte", "sur", "el estado", "estado", "victoria", "la paz", "leon", "del rio"},
+}
+
+
+def key_of(words: Sequence[str]) -> str:
+    """How a name sounds, without spaces: "vin cristina" and "bincristina" share it."""
+    return "".join(sound(shorten(strip_accents(w))) for w in words)
+
+
+@dataclass
+class Gazetteer:
+    """All names of one kind, by sound, and by sound with one letter missing."""
+
+    entity: str
+    names: dict[str, str] = field(default_factory=dict)
+    near: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, name: str) -> None:
+        """Learn one name."""
+        words = [p.text for p in pieces(name) if p.text.isalnum() or any(c.isalnum() for c in p.text)]
+        folded = " ".join(strip_accents(w) for w in words)
+        if not words or folded in _TOO_COMMON[self.entity] or (len(folded) < 3):
+            return
+        key = key_of(words)
+        self.names.setdefault(key, name)
+        if len(key) >= 7 and not any(c.isdigit() for c in key):
+            for at in range(len(key)):
+                self.near.setdefault(key[:at] + key[at + 1 :], set()).add(key)
+
+    def lookup(self, words: Sequence[str]) -> float:
+        """How surely these words are a name: 1 the very sound, 0.85 one letter off, 0 not at all."""
+        key = key_of(words)
+        if key in self.names:
+            return 1.0
+        if len(key) >= 7 and not any(c.isdigit() for c in key):
+            if key in self.near or any(key[:a] + key[a + 1 :] in self.names for a in range(len(key))):
+                return 0.85
+            if any(key[:a] + key[a + 1 :] in self.near for a in range(1, len(key))):
+                return 0.85 if len(key) >= 8 else 0.0
+        return 0.0
+
+
+@dataclass
+class Catalogs:
+    """The three gazetteers, kept up to date with their files."""
+
+    folder: Path
+    gazetteers: dict[str, Gazetteer] = field(default_factory=dict)
+    _seen: tuple[tuple[str, int], ...] = ()
+
+    def stamp(self) -> tuple[tuple[str, int], ...]:
+        """Changes when a file does."""
+        paths = [self.folder / name for name in FILES.values()]
+        return tuple((p.name, p.stat().st_mtime_ns) for p in paths if p.exists())
+
+    def refresh(self) -> None:
+        """Read again what changed on disk; a broken file keeps the last good names."""
+        stamp = self.stamp()
+        if stamp == self._seen and self.gazetteers:
+            return
+        self._seen = stamp
+        for entity, file in FILES.items():
+            try:
+                self.gazetteers[entity] = read(entity, self.folder / file)
+            except (OSError, ValueError, yaml.YAMLError) as problem:
+                logger.warning("Catalogue %s could not be read and keeps its last good state: %s", file, problem)
+                self.gazetteers.setdefault(entity, Gazetteer(entity))
+
+    def hits(self, tokens: Sequence[str]) -> Iterator[tuple[str, int, int, float]]:
+        """Every (entity, first token, token after the last, sureness) where a name stands; longest first."""
+        for first in range(len(tokens)):
+            if not any(c.isalnum() for c in tokens[first]):
+                continue
+            for entity, gazetteer in self.gazetteers.items():
+                for after in range(min(len(tokens), first + _LONGEST), first, -1):
+                    if not any(c.isalnum() for c in tokens[after - 1]):
+                        continue
+                    sure = gazetteer.lookup(tokens[first:after])
+                    if sure:
+                        yield entity, first, after, sure
+                        break
+
+
+def read(entity: str, path: Path) -> Gazetteer:
+    """One catalogue file; a missing one is an empty catalogue."""
+    gazetteer = Gazetteer(entity)
+    if not path.exists():
+        return gazetteer
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name in _names(content, entity):
+        gazetteer.add(name)
+    return gazetteer
+
+
+def _names(content: Any, entity: str) -> Iterable[str]:
+    """Names and aliases wherever a row keeps them: rows may be a list, a mapping by id, or under one top key."""
+    if isinstance(content, dict):
+        for identifier, value in content.items():
+            if isinstance(value, dict | list):
+                yield from _names(value, entity)
+            elif identifier == "name":
+                yield str(value)
+        for key in NAME_KEYS[1:]:
+            value = content.get(key)
+            if key == "cities" and entity != "representacion":
+                continue
+            if isinstance(value, list):
+                yield from (str(v) for v in value if isinstance(v, str | int))
+            elif isinstance(value, dict):
+                yield from (str(v) for v in value)
+    elif isinstance(content, list):
+        for row in content:
+            if isinstance(row, dict | list):
+                yield from _names(row, entity)

@@ -1,0 +1,126 @@
+"""Rasa component around the intent model."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.exceptions import InvalidConfigException
+from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.nlu.intent_model import IntentModel, Settings
+
+logger = logging.getLogger(__name__)
+
+
+def voice_of(message: Message) -> str:
+    """Who wrote a training message: the ``metadata: {voice: …}`` of its intent block, or one common voice."""
+    metadata = message.get("metadata") or {}
+    block = metadata.get("intent") if isinstance(metadata, dict) else None
+    return str(block.get("voice", "")) if isinstance(block, dict) else ""
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class VoicesIntentClassifier(GraphComponent, IntentClassifier):
+    """Linear classifier whose confidence is calibrated on voices left out of training."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """``penalty``: inverse regularisation; ``ranking_length``: how many intents to return (0 = all)."""
+        chosen = Settings()
+        return {
+            "penalty": chosen.penalty, "dense_weight": chosen.dense_weight, "seed": chosen.seed,
+            "calibration_folds": chosen.calibration_folds, "ranking_length": 10,
+        }  # fmt: skip
+
+    @classmethod
+    def validate_config(cls, config: dict[str, Any]) -> None:
+        """Refuse what cannot work, by name."""
+        if not float(config.get("penalty", 1)) > 0:
+            raise InvalidConfigException("VoicesIntentClassifier: 'penalty' must be greater than 0.")
+        if float(config.get("dense_weight", 0)) < 0:
+            raise InvalidConfigException("VoicesIntentClassifier: 'dense_weight' must be 0 or more.")
+        for key in ("calibration_folds", "ranking_length"):
+            if not isinstance(config.get(key, 0), int) or config.get(key, 0) < 0:
+                raise InvalidConfigException(f"VoicesIntentClassifier: '{key}' must be a whole number, 0 or more.")
+
+    def __init__(
+        self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, model: IntentModel | None = None
+    ) -> None:
+        """Use ``create`` or ``load``."""
+        self._config, self._model_storage, self._resource, self._model = config, model_storage, resource, model
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> VoicesIntentClassifier:
+        """Build, untrained."""
+        return cls(config, model_storage, resource)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Learn and store."""
+        examples = [m for m in training_data.intent_examples if m.get(TEXT) and m.get(INTENT)]
+        if len({m.get(INTENT) for m in examples}) < 2:
+            raise InvalidConfigException("VoicesIntentClassifier needs messages of at least two intents to learn from.")
+        settings = Settings(
+            penalty=float(self._config["penalty"]), dense_weight=float(self._config["dense_weight"]),
+            calibration_folds=self._config["calibration_folds"], seed=self._config["seed"],
+        )  # fmt: skip
+        self._model = IntentModel(settings).fit(
+            [m.get(TEXT) for m in examples], [m.get(INTENT) for m in examples], [voice_of(m) for m in examples],
+            self._dense(examples),
+        )  # fmt: skip
+        with self._model_storage.write_to(self._resource) as folder:
+            self._model.save(folder)
+        return self._resource
+
+    @classmethod
+    def load(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> VoicesIntentClassifier:  # fmt: skip
+        """Read the stored model."""
+        try:
+            with model_storage.read_from(resource) as folder:
+                return cls(config, model_storage, resource, IntentModel.load(folder))
+        except ValueError:
+            logger.warning("No stored intent model in '%s': it was never trained.", resource.name)
+            return cls(config, model_storage, resource)
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Nothing: the right intents of the training messages stay as they are."""
+        return training_data
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Set the intent and the ranking."""
+        spoken = [m for m in messages if m.get(TEXT)]
+        if self._model is None or not spoken:
+            for message in messages:
+                message.set(INTENT, {"name": None, "confidence": 0.0}, add_to_output=True)
+                message.set(INTENT_RANKING_KEY, [], add_to_output=True)
+            return messages
+        chances = self._model.probabilities([m.get(TEXT) for m in spoken], self._dense(spoken))
+        for message, row in zip(spoken, chances):
+            order = np.argsort(-row)[: self._config["ranking_length"] or None]
+            ranking = [{"name": self._model.intents[i], "confidence": float(row[i])} for i in order]
+            message.set(INTENT, ranking[0], add_to_output=True)
+            message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+        return messages
+
+    def _dense(self, messages: list[Message]) -> np.ndarray | None:
+        if not self._config["dense_weight"]:
+            return None
+        vectors = [m.get_dense_features(TEXT)[1] for m in messages]
+        if any(v is None for v in vectors):
+            raise InvalidConfigException(
+                "VoicesIntentClassifier: 'dense_weight' is set but no dense featurizer stands before it in the pipeline."
+            )
+        return np.vstack([v.features for v in vectors if v is not None])

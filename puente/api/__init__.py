@@ -1,0 +1,1 @@
+"""The web process: the webhook, health, metrics and the REST API."""

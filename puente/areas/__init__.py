@@ -1,0 +1,1 @@
+"""Areas of the institute: who answers a case."""

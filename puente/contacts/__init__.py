@@ -1,0 +1,1 @@
+"""Contacts: who writes, under our own id, and who (bot or person) owns the conversation."""

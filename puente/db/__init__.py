@@ -1,0 +1,103 @@
+"""The database: one engine, sessions, and the declarative base that every package's models share."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, MetaData, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+# SQLite numbers rows by itself only for its own INTEGER.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Base of every table. Whole numbers are 64 bits wide."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {int: BigId}
+
+
+def async_url(url: str) -> str:
+    """The SQLAlchemy address with the async driver that we use for its database."""
+    parsed = make_url(url)
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+    backend = parsed.drivername.split("+")[0]
+    if backend not in drivers:
+        raise ValueError(f"PUENTE_DATABASE_URL names {backend!r}; only sqlite and postgresql are supported")
+    return parsed.set(drivername=drivers[backend]).render_as_string(hide_password=False)
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine for `url`; SQLite in WAL mode, where every transaction takes the write lock at its start.
+
+    SQLite's deferred transactions fail with "database is locked" when a reader turns into a writer; beginning
+    them as IMMEDIATE makes concurrent processes wait for each other instead.
+    """
+    address = async_url(url)
+    if not address.startswith("sqlite"):
+        return create_async_engine(address, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    engine = create_async_engine(address, connect_args={"timeout": 30})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _begin_sqlite(connection: Any) -> None:
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions behind our back
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+class Database:
+    """Holds the engine and opens transactions."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = create_engine(url)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose transaction commits at the end of the block, or rolls back on an exception."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads: on SQLite it does not wait for writers, nor they for it."""
+        async with self._sessions() as session, session.begin():
+            await session.connection(execution_options={"reading": True})
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+async def insert_new(session: AsyncSession, table: Any, values: Mapping[str, Any], unique: list[str]) -> int | None:
+    """Insert a row unless one with the same `unique` columns exists. Returns the new `id`, or None if it was there.
+
+    This is the only idempotency mechanism: the unique constraint decides, never a check before the insert.
+    """
+    is_postgres = session.get_bind().dialect.name == "postgresql"
+    insert = postgresql.insert if is_postgres else sqlite.insert
+    statement = insert(table).values(**values).on_conflict_do_nothing(index_elements=unique).returning(table.id)
+    return (await session.execute(statement)).scalar_one_or_none()

@@ -1,0 +1,50 @@
+"""The gate's lane: every inbound message is looked at for danger at once, whoever owns the conversation."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from puente import clock, log
+from puente.db import Database
+from puente.messages import queue
+from puente.messages.models import Message
+from puente.safety import alarms, gate
+
+LEASE_SECONDS = 10
+logger = log.get("gate")
+
+
+class GateLane:
+    """Work of the `gate` lane: verdict, safe answer and urgent case in one transaction, then on to the dialogue."""
+
+    def __init__(self, database: Database, worker: str) -> None:
+        self._database = database
+        self._worker = worker
+
+    async def work(self, contact_id: str) -> None:
+        """Look at every message of the contact that nobody has looked at."""
+        async with self._database.transaction() as session:
+            now = clock.utcnow()
+            await queue.still_mine(session, queue.GATE, contact_id, self._worker, now=now, seconds=LEASE_SECONDS)
+            for message in await _unseen(session, contact_id):
+                await self._look(session, message, now)
+            await queue.enqueue(session, queue.INBOX, contact_id, now)
+            await queue.release(session, queue.GATE, contact_id, self._worker, next_at=None)
+
+    async def _look(self, session: AsyncSession, message: Message, now: datetime) -> None:
+        verdict = gate.decide(message.text or "")
+        message.gated_at = now
+        message.safety = verdict.as_json()
+        if verdict.tier != gate.NONE:
+            logger.warning("alarm", tier=verdict.tier, kind=verdict.kind, message=message.id)
+            await alarms.answer(session, message, verdict, now)
+
+
+async def _unseen(session: AsyncSession, contact_id: str) -> list[Message]:
+    query = (
+        select(Message)
+        .where(Message.contact_id == contact_id, Message.direction == "in", Message.gated_at.is_(None))
+        .order_by(Message.sent_at, Message.id)
+    )
+    return list((await session.execute(query)).scalars())

@@ -1,0 +1,66 @@
+"""The client of our channel in Rasa: one message in, its replies and its parse out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from puente.settings import Settings
+
+
+class RasaUnavailable(Exception):
+    """Rasa cannot be reached or is still loading; the message waits."""
+
+
+class RasaFailed(Exception):
+    """Rasa answered, but could not handle this very message."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the assistant says to one message, and how it understood it."""
+
+    replies: list[dict[str, Any]]
+    parse: dict[str, Any] | None
+
+
+class Rasa:
+    """Talks to `bot/channel.py`."""
+
+    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=settings.rasa_url,
+            headers={"X-Puente-Token": settings.puente_internal_token},
+            timeout=httpx.Timeout(25, connect=2),
+            transport=transport,
+            trust_env=False,
+        )
+
+    async def turn(
+        self, *, contact_id: str, wamid: str, text: str, payload: str | None, sent_at: datetime, alarm: str
+    ) -> Turn:
+        """Let the assistant handle one message. Replaying a `wamid` gives the same replies again.
+
+        Raises RasaUnavailable when the message should wait, RasaFailed when it is this message that fails.
+        """
+        message = {
+            "sender": contact_id,
+            "message_id": wamid,
+            "text": text,
+            "payload": payload,
+            "metadata": {"sent_at": sent_at.isoformat(), "alarm": alarm},
+        }
+        try:
+            response = await self._http.post("/webhooks/puente/turn", json=message)
+        except httpx.HTTPError as problem:
+            raise RasaUnavailable(type(problem).__name__) from problem
+        if response.status_code == 500:
+            raise RasaFailed(response.text[:200])
+        if response.status_code != 200:
+            raise RasaUnavailable(f"HTTP {response.status_code}")
+        answer = response.json()
+        return Turn(answer["replies"], answer.get("parse"))
+
+    async def close(self) -> None:
+        await self._http.aclose()

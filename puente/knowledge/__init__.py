@@ -1,0 +1,1 @@
+"""What the assistant knows: catalogues, fixed texts, and how to read dates and identifiers in families' Spanish."""

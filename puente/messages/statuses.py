@@ -1,0 +1,59 @@
+"""The status of an outbound message as a rank: events may be missing, repeated, early or reversed."""
+
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from puente.messages.models import Message, Status
+
+RANK = {"queued": 0, "sending": 1, "failed": 2, "sent": 3, "delivered": 4, "read": 5}
+# WhatsApp's `played` (voice) says as much as `read`.
+EVENT_STATUS = {"sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed"}
+
+
+def merge(current: str, event: str) -> str:
+    """The status after `event`: never backwards, except that `failed` ends a message only sent so far."""
+    reached = EVENT_STATUS.get(event)
+    if reached is None:
+        return current
+    if reached == "failed":
+        return "failed" if RANK[current] <= RANK["sent"] else current
+    if current == "failed" and reached == "sent":
+        return current  # a late `sent` says nothing new about a failure; a late `delivered` does
+    return reached if RANK[reached] > RANK[current] else current
+
+
+async def apply_status(session: AsyncSession, wamid: str, message_id: int | None) -> None:
+    """Bring the outbound row of `wamid` (or with our id `message_id`) up to all events stored for it.
+
+    The row may not know its wamid yet: the event can overtake the HTTP answer that carries it, and after a crash
+    between sending and storing the event is the only proof that WhatsApp accepted the message.
+    """
+    known_as = [Message.wamid == wamid]
+    if message_id is not None:
+        known_as.append(Message.id == message_id)
+    query = select(Message).where(or_(*known_as), Message.direction == "out").with_for_update()
+    message = (await session.execute(query)).scalars().first()
+    if message is None:
+        return
+    if message.wamid is None:
+        message.wamid = wamid
+    await catch_up(session, message)
+
+
+async def catch_up(session: AsyncSession, message: Message) -> None:
+    """Apply every stored event of `message` in the order in which the events came."""
+    query = select(Status).where(Status.wamid == message.wamid).order_by(Status.id)
+    for event in (await session.execute(query)).scalars():
+        message.status = merge(message.status, event.status)
+        if message.status == "failed" and event.status == "failed":
+            _note_error(message, event.payload)
+
+
+def _note_error(message: Message, payload: dict[str, Any]) -> None:
+    errors = payload.get("errors")
+    error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code = error.get("code")
+    message.error_code = code if isinstance(code, int) and 0 <= code < 2**31 else None
+    message.error_text = str(error.get("title") or error.get("message") or "")[:300] or None

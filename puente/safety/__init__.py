@@ -1,0 +1,1 @@
+"""The safety gate: is something dangerous happening now? Decided on every message, before any dialogue."""

@@ -1,0 +1,119 @@
+"""Configuration, read once from the environment. Every default suits `make run`; production refuses defaults."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Secrets that are public knowledge (they stand here): fine on one developer's machine, refused in production.
+DEVELOPMENT_SECRETS = {
+    "WHATSAPP_ACCESS_TOKEN": "simulador-token",
+    "WHATSAPP_APP_SECRET": "simulador-secreto",
+    "WHATSAPP_VERIFY_TOKEN": "simulador-verificacion",
+    "PUENTE_INTERNAL_TOKEN": "interno-desarrollo",
+}
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message says which variable and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that can be configured. Field names are the environment variables in lower case."""
+
+    puente_env: str
+    puente_home: Path
+    puente_database_url: str
+    puente_port: int
+    puente_host: str
+    rasa_port: int
+    actions_port: int
+    simulator_port: int
+    redis_url: str | None
+    whatsapp_api_url: str
+    whatsapp_api_url_is_simulator: bool
+    whatsapp_api_version: str
+    whatsapp_phone_number_id: str
+    whatsapp_access_token: str
+    whatsapp_app_secret: str
+    whatsapp_verify_token: str
+    puente_internal_token: str
+    puente_privacy_url: str
+    puente_log_format: str
+
+    @property
+    def production(self) -> bool:
+        return self.puente_env == "production"
+
+    @property
+    def rasa_url(self) -> str:
+        return f"http://127.0.0.1:{self.rasa_port}"
+
+    @property
+    def actions_url(self) -> str:
+        return f"http://127.0.0.1:{self.actions_port}"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environ` (the process's by default).
+
+    Raises SettingsError when a value cannot be used, or in production when a secret is missing or a default.
+    """
+    env = dict(os.environ if environ is None else environ)
+    mode = env.get("PUENTE_ENV", "development")
+    if mode not in ("development", "production"):
+        raise SettingsError(f"PUENTE_ENV is {mode!r}; it must be 'development' or 'production'")
+    home = Path(env.get("PUENTE_HOME") or ROOT / "var").resolve()
+    simulator_port = _port(env, "SIMULATOR_PORT", 8010)
+    if mode == "production":
+        _refuse_default_secrets(env)
+    return Settings(
+        puente_env=mode,
+        puente_home=home,
+        puente_database_url=env.get("PUENTE_DATABASE_URL") or f"sqlite:///{home / 'puente.db'}",
+        puente_port=_port(env, "PUENTE_PORT", 8000),
+        puente_host=env.get("PUENTE_HOST", "127.0.0.1"),
+        rasa_port=_port(env, "RASA_PORT", 5005),
+        actions_port=_port(env, "ACTIONS_PORT", 5055),
+        simulator_port=simulator_port,
+        redis_url=env.get("REDIS_URL") or None,
+        whatsapp_api_url=(env.get("WHATSAPP_API_URL") or f"http://127.0.0.1:{simulator_port}").rstrip("/"),
+        whatsapp_api_url_is_simulator=not env.get("WHATSAPP_API_URL"),
+        whatsapp_api_version=env.get("WHATSAPP_API_VERSION", "v23.0").removeprefix("v"),
+        whatsapp_phone_number_id=env.get("WHATSAPP_PHONE_NUMBER_ID", "100000000000001"),
+        whatsapp_access_token=_secret(env, "WHATSAPP_ACCESS_TOKEN"),
+        whatsapp_app_secret=_secret(env, "WHATSAPP_APP_SECRET"),
+        whatsapp_verify_token=_secret(env, "WHATSAPP_VERIFY_TOKEN"),
+        puente_internal_token=_secret(env, "PUENTE_INTERNAL_TOKEN"),
+        puente_privacy_url=env.get("PUENTE_PRIVACY_URL", ""),
+        puente_log_format=env.get("PUENTE_LOG_FORMAT", "text"),
+    )
+
+
+def variable_names() -> list[str]:
+    """The environment variables that exist, for the documentation's test."""
+    derived = {"whatsapp_api_url_is_simulator"}
+    return [field.name.upper() for field in fields(Settings) if field.name not in derived]
+
+
+def _secret(env: Mapping[str, str], name: str) -> str:
+    return env.get(name) or DEVELOPMENT_SECRETS[name]
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    value = env.get(name) or str(default)
+    if not value.isdigit() or not 0 < int(value) < 65536:
+        raise SettingsError(f"{name} is {value!r}; it must be a port number between 1 and 65535")
+    return int(value)
+
+
+def _refuse_default_secrets(env: Mapping[str, str]) -> None:
+    missing = [name for name, default in DEVELOPMENT_SECRETS.items() if env.get(name, default) == default]
+    for name in ("WHATSAPP_API_URL", "WHATSAPP_PHONE_NUMBER_ID", "PUENTE_DATABASE_URL"):
+        if not env.get(name):
+            missing.append(name)
+    if missing:
+        raise SettingsError("production needs its own value for: " + ", ".join(sorted(missing)))

@@ -1,0 +1,1 @@
+"""Training: understanding messages in bulk, and measuring how well it is done."""

@@ -1,0 +1,99 @@
+"""A thin client of Meta's Cloud API. Every outcome is a value: accepted, refused or unknown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from puente.contacts.models import Contact
+from puente.settings import Settings
+
+CLEARLY_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """WhatsApp took the message."""
+
+    wamid: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """WhatsApp did not take the message, or could not be reached at all (`code` None, `http_status` 503)."""
+
+    code: int | None
+    http_status: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The request went out but no answer came: the message may or may not have been accepted."""
+
+    problem: str
+
+
+class WhatsApp:
+    """Sends to one business number."""
+
+    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._path = f"/v{settings.whatsapp_api_version}/{settings.whatsapp_phone_number_id}/messages"
+        self._http = httpx.AsyncClient(
+            base_url=settings.whatsapp_api_url,
+            headers={"Authorization": f"Bearer {settings.whatsapp_access_token}"},
+            timeout=httpx.Timeout(10, connect=5),
+            transport=transport,
+            trust_env=False,
+        )
+
+    async def send(self, contact: Contact, body: dict[str, Any], opaque: str) -> Accepted | Refused | Unknown:
+        """Send `body` to `contact`. `opaque` comes back in the statuses and identifies our row."""
+        request = {"messaging_product": "whatsapp", **address(contact), **body, "biz_opaque_callback_data": opaque}
+        try:
+            response = await self._http.post(self._path, json=request)
+        except CLEARLY_NOT_SENT as problem:
+            return Refused(None, 503, type(problem).__name__)
+        except httpx.HTTPError as problem:
+            return Unknown(type(problem).__name__)
+        return _outcome(response)
+
+    async def mark_read_and_typing(self, wamid: str) -> None:
+        """Show the family that the message was read and an answer is being written. Failing is of no consequence."""
+        body = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": wamid,
+            "typing_indicator": {"type": "text"},
+        }
+        try:
+            await self._http.post(self._path, json=body)
+        except httpx.HTTPError:
+            return
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def address(contact: Contact) -> dict[str, str]:
+    """The addressee's fields. The "+" is vital: without it Meta prepends our own country code."""
+    base = {"recipient_type": "individual"}
+    if contact.wa_id:
+        return {**base, "to": "+" + contact.wa_id.lstrip("+")}
+    return {**base, "recipient": contact.bsuid or ""}
+
+
+def _outcome(response: httpx.Response) -> Accepted | Refused | Unknown:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = {}
+    if response.is_success:
+        try:
+            return Accepted(str(answer["messages"][0]["id"]))
+        except (KeyError, IndexError, TypeError):
+            return Unknown("an answer without the message's id")
+    error = answer.get("error") if isinstance(answer, dict) else None
+    error = error if isinstance(error, dict) else {}
+    code = error.get("code")
+    return Refused(code if isinstance(code, int) else None, response.status_code, str(error.get("message", "")))

@@ -1,0 +1,111 @@
+"""Stores a webhook: raw body and one row per item, in one transaction. Nothing else happens in the request."""
+
+import json
+import math
+import re
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from puente.contacts import service as contacts
+from puente.db import insert_new
+from puente.messages import queue
+from puente.messages.models import Message, Quarantine, Status, Webhook
+from puente.messages.statuses import apply_status
+from puente.whatsapp.inbound import Broken, InboundMessage, StatusEvent, read
+
+
+async def store(session: AsyncSession, body: bytes, now: datetime) -> None:
+    """Keep everything that a signed body says. Repeated items are recognised by their unique ids.
+
+    An item that the database refuses is quarantined alone; a database that is down raises, so that WhatsApp retries.
+    """
+    webhook = Webhook(body=body, received_at=now)
+    session.add(webhook)
+    await session.flush()
+    for item in _items(body):
+        try:
+            async with session.begin_nested():
+                await _store_item(session, item, webhook.id, now)
+        except (DataError, IntegrityError, ValueError, OverflowError) as problem:
+            raw = item.raw if isinstance(item, InboundMessage | StatusEvent) else None
+            _quarantine(session, webhook.id, Broken(f"not storable: {type(problem).__name__}", raw), now)
+
+
+def _items(body: bytes) -> Any:
+    try:
+        return read(_storable(json.loads(body, parse_float=_finite, parse_constant=lambda _name: None)))
+    except (ValueError, RecursionError) as problem:
+        return [Broken(f"the body is not JSON: {problem}", None)]
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
+def _storable(value: Any) -> Any:
+    """JSON says things that no database stores: NUL characters and halves of surrogate pairs. Replace them."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
+
+
+async def _store_item(
+    session: AsyncSession, item: InboundMessage | StatusEvent | Broken, webhook_id: int, now: datetime
+) -> None:
+    if isinstance(item, InboundMessage):
+        await _store_message(session, item, now)
+    elif isinstance(item, StatusEvent):
+        await _store_status(session, item, now)
+    else:
+        _quarantine(session, webhook_id, item, now)
+
+
+async def _store_message(session: AsyncSession, item: InboundMessage, now: datetime) -> None:
+    known = await session.execute(select(Message.id).where(Message.wamid == item.wamid))
+    if known.first():
+        return  # a redelivery; a parallel one that gets past this stops at the unique constraint below
+    contact = await contacts.recognise(session, item.sender, now)
+    values = {
+        "contact_id": contact.id,
+        "direction": "in",
+        "wamid": item.wamid,
+        "type": item.type,
+        "text": item.text,
+        "payload": item.raw,
+        "author": "familia",
+        "status": "received",
+        "sent_at": item.sent_at,
+        "created_at": now,
+        "attempts": 0,
+    }
+    if await insert_new(session, Message, values, ["wamid"]) is None:
+        return
+    # A clock ahead of ours must not hold WhatsApp's window open longer than it is.
+    contact.last_inbound_at = max(contact.last_inbound_at or item.sent_at, min(item.sent_at, now))
+    await queue.enqueue(session, queue.GATE, contact.id, now)
+
+
+async def _store_status(session: AsyncSession, item: StatusEvent, now: datetime) -> None:
+    message_id = int(item.opaque) if item.opaque and re.fullmatch(r"[0-9]{1,18}", item.opaque) else None
+    values = {
+        "wamid": item.wamid,
+        "status": item.status,
+        "message_id": message_id,
+        "payload": item.raw,
+        "created_at": now,
+    }
+    if await insert_new(session, Status, values, ["wamid", "status"]) is not None:
+        await apply_status(session, item.wamid, message_id)
+
+
+def _quarantine(session: AsyncSession, webhook_id: int, item: Broken, now: datetime) -> None:
+    session.add(Quarantine(webhook_id=webhook_id, reason=item.reason[:500], item=item.item, created_at=now))

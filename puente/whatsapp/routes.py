@@ -1,0 +1,37 @@
+"""The webhook's HTTP face."""
+
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+
+from puente import clock, log
+from puente.db import Database
+from puente.settings import Settings
+from puente.whatsapp import ingest, signature
+
+MAX_BODY = 4 * 1024 * 1024  # Meta's bodies reach 3 MB
+logger = log.get("whatsapp")
+
+
+@get("/webhooks/whatsapp", media_type="text/plain", include_in_schema=False, sync_to_thread=False)
+def verify_webhook(
+    settings: Settings,
+    mode: str = Parameter(query="hub.mode", default=""),
+    token: str = Parameter(query="hub.verify_token", default=""),
+    challenge: str = Parameter(query="hub.challenge", default=""),
+) -> Response[str]:
+    """Meta's handshake: the raw challenge back, when the token is ours."""
+    if mode == "subscribe" and token == settings.whatsapp_verify_token:
+        return Response(challenge, media_type="text/plain")
+    return Response("verification failed", status_code=403, media_type="text/plain")
+
+
+@post("/webhooks/whatsapp", include_in_schema=False, status_code=200, request_max_body_size=MAX_BODY)
+async def receive_webhook(request: Request, settings: Settings, database: Database) -> Response[str]:
+    """Check the signature over the raw bytes, store everything in one transaction, answer 200."""
+    body = await request.body()
+    if not signature.verify(body, request.headers.get("X-Hub-Signature-256"), settings.whatsapp_app_secret):
+        logger.warning("webhook refused", reason="signature", bytes=len(body))
+        return Response("wrong signature", status_code=401, media_type="text/plain")
+    async with database.transaction() as session:
+        await ingest.store(session, body, clock.utcnow())
+    return Response("ok", media_type="text/plain")

@@ -1,0 +1,1 @@
+"""A fake WhatsApp Cloud API with a page that looks like a phone: the demo, the tests and the benchmarks use it."""
