@@ -18,6 +18,7 @@ from puente.contacts import service as contacts
 from puente.knowledge import catalogs, texts
 
 FORM = "formulario_caso"
+MOST_OFFERED = 9  # WhatsApp's lists end at ten rows
 
 
 class ActionIniciarCaso(Action):
@@ -262,11 +263,14 @@ def _read_back(dispatcher: CollectingDispatcher, intake: Intake, *, again: bool)
 
 
 def _offer(dispatcher: CollectingDispatcher, candidates: list[str], *, again: bool) -> None:
+    if len(candidates) > MOST_OFFERED:
+        examples = ", ".join(name.rpartition(", ")[2] for name in candidates[:4])
+        dispatcher.utter_message(text=f"Hay varios con ese nombre ({examples}…). ¿De qué ciudad es?")
+        return
     opening = "Disculpe, ¿cuál de estos es?" if again else "Hay más de uno con ese nombre. ¿Cuál es?"
-    shown = candidates[:9]
     dispatcher.utter_message(
         text=f"{opening} También puede escribirme la ciudad.",
-        buttons=[{"title": name, "payload": name} for name in shown],
+        buttons=[{"title": name, "payload": name} for name in candidates],
     )
 
 
@@ -300,7 +304,7 @@ def _representation(facts: dict[str, Any]) -> str | None:
     if facts.get("representacion"):
         return str(facts["representacion"])
     unit = next((unit for unit in catalogs.units().values() if unit.name == facts.get("unidad")), None)
-    return unit.representation if unit else None
+    return catalogs.representations()[unit.representation].name if unit and unit.representation else None
 
 
 async def _hand_over(dispatcher: CollectingDispatcher, tracker: Tracker, intake: Intake | None) -> None:

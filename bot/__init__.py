@@ -1,1 +1,1 @@
-"""Rasa side of Puente: it understands a message and decides what to say next."""
+"""The Rasa side: its channel, its memory of a conversation, its locks, and the components that understand."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,8 @@ INGREDIENTS = (
 )
 TRAINING_DATA = ("data/nlu", "data/rules", "data/stories")
 
+INTERRUPTED_AFTER_SECONDS = 3600  # no training takes this long; what it left behind is rubbish
+
 # Nothing phones home: Rasa's usage reports and crash reports, spaCy's and the model hub's look-ups are off in every
 # way that they can start. The Makefile exports the same names, so that a command typed by hand is covered too.
 QUIET = {
@@ -51,16 +54,15 @@ class TrainingError(Exception):
 def environment(settings: Settings) -> dict[str, str]:
     """The variables for every process of Rasa's."""
     return {
-        **os.environ,
+        **inherited(),
         **QUIET,
         "PYTHONPATH": str(ROOT),  # config.yml, endpoints.yml and credentials.yml name classes in bot/
         "PYTHONUNBUFFERED": "1",
-        "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
         "PUENTE_HOME": str(settings.puente_home),
         "PUENTE_INTERNAL_TOKEN": settings.puente_internal_token,
         "ACTIONS_URL": f"{settings.actions_url}/webhook",
-        "RASA_MODEL_DIRECTORY": str(MODEL.parent),
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
         "LOG_LEVEL_LIBRARIES": "ERROR",
         "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -70,6 +72,11 @@ def environment(settings: Settings) -> dict[str, str]:
         "OMP_NUM_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "2",
     }
+
+
+def inherited() -> dict[str, str]:
+    """This process's variables for a child; without compiled files Rasa would take twice as long to start."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def model_is_current(root: Path = ROOT) -> bool:
@@ -90,15 +97,21 @@ def fingerprint(root: Path = ROOT) -> str:
 
 def train_command(out: Path, root: Path = ROOT) -> list[str]:
     """The command that trains into the folder `out`."""
-    data = [folder for folder in TRAINING_DATA if (root / folder).exists()]
-    options = ["--config", "config.yml", "--domain", "domain.yml", "--data", *data]
-    return [str(PYTHON), "-m", "rasa", "train", *options, "--out", str(out), "--fixed-model-name", "puente"]
+    target = ["--out", str(out), "--fixed-model-name", MODEL.name.removesuffix(".tar.gz")]
+    return [str(PYTHON), "-m", "rasa", "train", *training_options(root), *target]
+
+
+def training_options(root: Path = ROOT) -> list[str]:
+    """Where Rasa's commands find what we train from."""
+    data = [folder for folder in TRAINING_DATA if any((root / folder).glob("*"))]
+    return ["--config", "config.yml", "--domain", "domain.yml", "--data", *data]
 
 
 def train(settings: Settings) -> None:
     """Train, and put the model in place only when it is whole. Raises TrainingError."""
     made_of = fingerprint()  # before training: a file that changes meanwhile makes the model out of date
     MODEL.parent.mkdir(exist_ok=True)
+    _remove_interrupted_trainings()
     with tempfile.TemporaryDirectory(dir=MODEL.parent, prefix=".training-") as folder:
         result = subprocess.run(train_command(Path(folder)), cwd=ROOT, env=environment(settings), check=False)
         trained = Path(folder) / MODEL.name
@@ -107,6 +120,12 @@ def train(settings: Settings) -> None:
         STAMP.unlink(missing_ok=True)
         shutil.move(trained, MODEL)
     STAMP.write_text(made_of + "\n")
+
+
+def _remove_interrupted_trainings() -> None:
+    for folder in MODEL.parent.glob(".training-*"):
+        if time.time() - folder.stat().st_mtime > INTERRUPTED_AFTER_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ingredients(root: Path) -> Iterator[Path]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from puente import clock, log, settings as configuration
+from puente import clock, log
+from puente import settings as configuration
 from puente.db import Database
 from puente.settings import Settings
 
@@ -77,6 +78,35 @@ def train(if_needed: Annotated[bool, typer.Option(help="Only when the model is n
         assistant.train(settings)
     except assistant.TrainingError as problem:
         sys.exit(f"puente: {problem}")
+
+
+@app.command()
+def understand(source: Path, target: Path) -> None:
+    """Write what the assistant understands of each JSON line of SOURCE to TARGET."""
+    from puente import assistant
+    from puente.training import commands
+    from puente.training.understand import BadLine
+
+    try:
+        count = commands.understand(_start(), source, target)
+    except (assistant.TrainingError, commands.UnderstandingError, BadLine) as problem:
+        sys.exit(f"puente: {problem}")
+    typer.echo(f"{count} mensajes → {target}", err=True)
+
+
+@app.command()
+def evaluate(source: Path) -> None:
+    """Measure the assistant on labelled JSON lines; a report as JSON and as a page."""
+    from puente import assistant
+    from puente.training import commands
+    from puente.training.understand import BadLine
+
+    try:
+        _, as_json, as_page = commands.evaluate(_start(), source)
+    except (assistant.TrainingError, commands.UnderstandingError, BadLine) as problem:
+        sys.exit(f"puente: {problem}")
+    typer.echo(as_json.read_text())
+    typer.echo(f"informe: {as_json} y {as_page}", err=True)
 
 
 @token_app.command("create")
@@ -149,7 +179,7 @@ def _start() -> Settings:
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # asked to stop, and done
         sys.exit(0)
 
 

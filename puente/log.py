@@ -8,7 +8,9 @@ from typing import Any
 import structlog
 
 # A CURP, or any run of 10 to 18 digits (phone, NSS, CLABE), also when written with spaces or dashes.
-_IDENTIFIER = re.compile(r"\b[A-Z]{4}\d{6}[A-Z]{6}[0-9A-Z]\d\b|(?<!\w)\+?\d(?:[ -]?\d){9,17}(?!\w)", re.IGNORECASE)
+_CURP = r"\b[A-Z]{4}\d{6}[A-Z]{6}[0-9A-Z]\d\b"
+_DIGITS = r"(?<!\w)\+?\d(?:[ -]?\d){9,17}(?!\w)"
+_IDENTIFIER = re.compile(f"{_CURP}|{_DIGITS}", re.IGNORECASE)
 
 
 def mask(text: str) -> str:
@@ -17,7 +19,9 @@ def mask(text: str) -> str:
 
 
 def _mask_event(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
-    return {key: mask(value) if isinstance(value, str) and key != "timestamp" else value for key, value in event.items()}
+    return {
+        key: mask(value) if isinstance(value, str) and key != "timestamp" else value for key, value in event.items()
+    }
 
 
 def configure(*, log_format: str = "text", level: int = logging.INFO) -> None:

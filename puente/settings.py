@@ -62,26 +62,28 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises SettingsError when a value cannot be used, or in production when a secret is missing or a default.
     """
-    env = dict(os.environ if environ is None else environ)
+    # An empty variable, as compose files leave them, counts as not set: no default may slip past the checks by it.
+    given = os.environ if environ is None else environ
+    env = {name: value.strip() for name, value in given.items() if value.strip()}
     mode = env.get("PUENTE_ENV", "development")
     if mode not in ("development", "production"):
         raise SettingsError(f"PUENTE_ENV is {mode!r}; it must be 'development' or 'production'")
-    home = Path(env.get("PUENTE_HOME") or ROOT / "var").resolve()
+    home = Path(env.get("PUENTE_HOME", ROOT / "var")).resolve()
     simulator_port = _port(env, "SIMULATOR_PORT", 8010)
     if mode == "production":
         _refuse_default_secrets(env)
     return Settings(
         puente_env=mode,
         puente_home=home,
-        puente_database_url=env.get("PUENTE_DATABASE_URL") or f"sqlite:///{home / 'puente.db'}",
+        puente_database_url=env.get("PUENTE_DATABASE_URL", f"sqlite:///{home / 'puente.db'}"),
         puente_port=_port(env, "PUENTE_PORT", 8000),
         puente_host=env.get("PUENTE_HOST", "127.0.0.1"),
         rasa_port=_port(env, "RASA_PORT", 5005),
         actions_port=_port(env, "ACTIONS_PORT", 5055),
         simulator_port=simulator_port,
-        redis_url=env.get("REDIS_URL") or None,
-        whatsapp_api_url=(env.get("WHATSAPP_API_URL") or f"http://127.0.0.1:{simulator_port}").rstrip("/"),
-        whatsapp_api_url_is_simulator=not env.get("WHATSAPP_API_URL"),
+        redis_url=env.get("REDIS_URL"),
+        whatsapp_api_url=env.get("WHATSAPP_API_URL", f"http://127.0.0.1:{simulator_port}").rstrip("/"),
+        whatsapp_api_url_is_simulator="WHATSAPP_API_URL" not in env,
         whatsapp_api_version=env.get("WHATSAPP_API_VERSION", "v23.0").removeprefix("v"),
         whatsapp_phone_number_id=env.get("WHATSAPP_PHONE_NUMBER_ID", "100000000000001"),
         whatsapp_access_token=_secret(env, "WHATSAPP_ACCESS_TOKEN"),
@@ -100,20 +102,19 @@ def variable_names() -> list[str]:
 
 
 def _secret(env: Mapping[str, str], name: str) -> str:
-    return env.get(name) or DEVELOPMENT_SECRETS[name]
+    return env.get(name, DEVELOPMENT_SECRETS[name])
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
-    value = env.get(name) or str(default)
-    if not value.isdigit() or not 0 < int(value) < 65536:
+    value = env.get(name, str(default))
+    if not value.isdecimal() or not 0 < int(value) < 65536:
         raise SettingsError(f"{name} is {value!r}; it must be a port number between 1 and 65535")
     return int(value)
 
 
 def _refuse_default_secrets(env: Mapping[str, str]) -> None:
     missing = [name for name, default in DEVELOPMENT_SECRETS.items() if env.get(name, default) == default]
-    for name in ("WHATSAPP_API_URL", "WHATSAPP_PHONE_NUMBER_ID", "PUENTE_DATABASE_URL"):
-        if not env.get(name):
-            missing.append(name)
+    needed = ("WHATSAPP_API_URL", "WHATSAPP_PHONE_NUMBER_ID", "PUENTE_DATABASE_URL")
+    missing += [name for name in needed if name not in env]
     if missing:
         raise SettingsError("production needs its own value for: " + ", ".join(sorted(missing)))

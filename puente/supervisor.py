@@ -28,7 +28,10 @@ GRACE_SECONDS = 10  # how long a program may take to end itself
 BACKOFF_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
 STEADY_SECONDS = 60  # a program that lived this long starts again at once
 COLOURS = {"web": 36, "worker": 32, "rasa": 35, "actions": 33, "simulator": 34, "train": 35, "puente": 1}
-MASKED = {"rasa", "train", "actions"}  # programs that log by means other than puente.log
+FOREIGN = {"rasa", "train", "actions"}  # programs that log by means other than puente.log
+# Sanic turns Python's deprecation warnings on again while it is imported, so no environment variable keeps them away.
+# They are for the authors of the libraries that Rasa pins; each is a line like this and, mostly, its source indented.
+_LIBRARY_WARNING = re.compile(r"^/.*: \w*(Deprecation|Future)Warning: |^Implementing implicit namespace packages")
 _TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*\s+")
 
 Print = Callable[[str], None]
@@ -58,7 +61,7 @@ def programs(settings: Settings) -> list[Program]:
     The web process and the worker come first, so that messages are accepted (and kept) while Rasa still loads.
     """
     own = {
-        **os.environ,
+        **assistant.inherited(),
         **assistant.QUIET,
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
@@ -73,10 +76,10 @@ def programs(settings: Settings) -> list[Program]:
     if settings.whatsapp_api_url_is_simulator:
         simulator = [sys.executable, "-m", "simulator"]
         started.append(Program("simulator", simulator, own, settings.simulator_port, "SIMULATOR_PORT"))
-    started.append(Program("actions", _actions(settings), _actions_environment(own), settings.actions_port, "ACTIONS_PORT"))
     started.append(
-        Program("rasa", _rasa(settings), assistant.environment(settings), settings.rasa_port, "RASA_PORT")
+        Program("actions", _actions(settings), _actions_environment(own), settings.actions_port, "ACTIONS_PORT")
     )
+    started.append(Program("rasa", _rasa(settings), assistant.environment(settings), settings.rasa_port, "RASA_PORT"))
     return started
 
 
@@ -239,6 +242,7 @@ class Supervisor:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._guard: subprocess.Popen[bytes] | None = None
         self._stopping = False
+        self._after_warning: set[str] = set()
 
     async def start(self, program: Program) -> None:
         """Start a program and keep it running."""
@@ -247,8 +251,7 @@ class Supervisor:
 
     async def run_once(self, program: Program) -> int:
         """Run a program to its end. Returns its exit code."""
-        process = await self._spawn(program)
-        return await self._finish(program, process)
+        return await self._finish(program, *await self._spawn(program))
 
     def pid(self, name: str) -> int | None:
         """The process of a program, if it runs now."""
@@ -279,73 +282,95 @@ class Supervisor:
         failures = 0
         while not self._stopping:
             started = time.monotonic()
-            process = await self._spawn(program)
-            code = await self._finish(program, process)
+            try:
+                ending = _how_it_ended(await self._finish(program, *await self._spawn(program)))
+            except StartError as problem:
+                ending = str(problem)
             if self._stopping:
                 return
             if time.monotonic() - started > STEADY_SECONDS:
                 failures = 0
             pause = self._backoff[min(failures, len(self._backoff) - 1)]
             failures += 1
-            self.say(f"{program.name} terminó ({_how_it_ended(code)}); lo inicio de nuevo en {pause:g} s")
+            self.say(f"{program.name} terminó ({ending}); lo inicio de nuevo en {pause:g} s")
             await asyncio.sleep(pause)
 
-    async def _spawn(self, program: Program) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            *program.command,
-            cwd=ROOT,
-            env=dict(program.environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # a group of its own: it and its children can be ended together
-        )
+    async def _spawn(self, program: Program) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+        # A pipe of our own: asyncio's would make wait() wait for every grandchild that inherited it.
+        output, inlet = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program.command,
+                cwd=ROOT,
+                env=dict(program.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=inlet,
+                stderr=inlet,
+                start_new_session=True,  # a group of its own: it and its children can be ended together
+            )
+        except OSError as problem:
+            os.close(output)
+            raise StartError(f"no se pudo iniciar {program.name}: {problem}") from problem
+        finally:
+            os.close(inlet)
         self._tell_guard(f"+{process.pid}")
         self._processes[program.name] = process
         if self._stopping:  # told to stop between the decision to start and now
             _signal_group(process.pid, signal.SIGKILL)
-        return process
+        return process, asyncio.create_task(self._copy_lines(program.name, output))
 
-    async def _finish(self, program: Program, process: asyncio.subprocess.Process) -> int:
-        reading = asyncio.create_task(self._copy_lines(program.name, process))
+    async def _finish(self, program: Program, process: asyncio.subprocess.Process, copying: asyncio.Task[None]) -> int:
         try:
             code = await process.wait()
-            # Whatever it started must not outlive it, and would hold the pipe open.
-            _signal_group(process.pid, signal.SIGKILL)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reading, 2)
-        except asyncio.CancelledError:
+        finally:
+            # What the program started must not outlive it; when we are cancelled, neither must the program.
             _signal_group(process.pid, signal.SIGKILL)
             await process.wait()
-            raise
-        finally:
-            reading.cancel()
             self._processes.pop(program.name, None)
             self._tell_guard(f"-{process.pid}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(copying, 2)  # its last words
         return code
 
-    async def _copy_lines(self, name: str, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout
+    async def _copy_lines(self, name: str, output: int) -> None:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(output, "rb", 0))
         rest = b""
-        while chunk := await process.stdout.read(65536):  # not readline: it fails on a line longer than its buffer
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._line(name, line.decode(errors="replace").rstrip("\r"))
-        if rest:
-            self._line(name, rest.decode(errors="replace"))
+        try:
+            while chunk := await reader.read(65536):  # not readline: it fails on a line longer than its buffer
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._line(name, line.decode(errors="replace").rstrip("\r"))
+            if rest:
+                self._line(name, rest.decode(errors="replace"))
+        finally:
+            transport.close()
 
     def _line(self, name: str, line: str) -> None:
-        if not line.strip():
+        if not line.strip() or self._is_library_warning(name, line):
             return
-        if name in MASKED:
+        if name in FOREIGN:
             line = log.mask(_TIMESTAMP.sub("", line))
         if self._as_json:
-            self._write(line if line.startswith("{") else json.dumps({"component": name, "event": line}, ensure_ascii=False))
+            self._write(
+                line if line.startswith("{") else json.dumps({"component": name, "event": line}, ensure_ascii=False)
+            )
             return
         label = name.ljust(9)
         if self._colour:
             label = f"\033[{COLOURS.get(name, 37)}m{label}\033[0m"
         self._write(f"{label} │ {line}")
+
+    def _is_library_warning(self, name: str, line: str) -> bool:
+        if name not in FOREIGN:
+            return False
+        if _LIBRARY_WARNING.match(line):
+            self._after_warning.add(name)
+            return True
+        follows = name in self._after_warning and line.startswith("  ")
+        self._after_warning.discard(name)
+        return follows
 
     def _tell_guard(self, order: str) -> None:
         if self._guard is None:

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from puente import log
 from puente.settings import Settings
-from simulator import control, graph
+from simulator import control, graph, page
 from simulator.errors import GraphError
 from simulator.phones import Phones
 
@@ -40,10 +40,11 @@ def create_app(settings: Settings, seed: int | None = None) -> ASGIApp:
             await phones.deliverer.close()
 
     app = Litestar(
-        route_handlers=[*GRAPH_HANDLERS, control.Control],
+        route_handlers=[*GRAPH_HANDLERS, control.Control, page.show_page, page.show_media, page.static_files],
         lifespan=[running],
         state=State({"settings": settings}),
         openapi_config=None,
+        logging_config=None,  # ours stands; Litestar would replace it
         exception_handlers={GraphError: graph.graph_error},
     )
     return _cutting_connections(app)

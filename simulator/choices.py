@@ -93,8 +93,8 @@ def _template_text(content: Body, world: World) -> str:
 
 def _template_buttons(content: Body, world: World) -> list[Choice]:
     template = template_of(content, world)
-    buttons = next((part.get("buttons", []) for part in template.components if part["type"] == "BUTTONS"), [])\
-        if template else []
+    components = template.components if template else []
+    buttons: list[Body] = next((part["buttons"] for part in components if part["type"] == "BUTTONS"), [])
     payloads = {
         str(component.get("index")): component["parameters"][0].get("payload", "")
         for component in content.get("components") or []

@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from litestar import Controller, Response, delete, get, post, put
+from litestar import Controller, delete, get, post, put
 from litestar.datastructures import State
 from litestar.exceptions import ClientException, NotFoundException
 
@@ -228,9 +229,9 @@ def _write_text(phones: Phones, family: Family, data: Writing, options: dict[str
     return phones.say(family, "text", {"body": data.text}, data.text or "", **options)
 
 
-def _write_press(phones: Phones, family: Family, data: Writing, _options: dict[str, Any]) -> Message:
+def _write_press(phones: Phones, family: Family, data: Writing, options: dict[str, Any]) -> Message:
     press = Press(title=data.press) if isinstance(data.press, str) else data.press or Press()
-    return phones.press(family, title=press.title, id=press.id, of=press.of)
+    return phones.press(family, title=press.title, id=press.id, of=press.of, **options)
 
 
 def _write_file(kind: str) -> Any:
@@ -257,12 +258,12 @@ def _write_location(phones: Phones, family: Family, data: Writing, options: dict
     return phones.say(family, "location", place, place["name"], **options)
 
 
-def _write_reaction(phones: Phones, family: Family, data: Writing, _options: dict[str, Any]) -> Message:
-    assert data.reaction is not None  # noqa: S101 - `write_message` has looked
+def _write_reaction(phones: Phones, family: Family, data: Writing, options: dict[str, Any]) -> Message:
+    assert data.reaction is not None  # `write_message` has looked
     message = phones.world.message(data.reaction.message_id)
     if message is None or phones.world.owner(message.id) is not family:
         raise LookupError("there is no such message to react to")
-    return phones.react(family, message, data.reaction.emoji)
+    return phones.react(family, message, data.reaction.emoji, **options)
 
 
 def _write_raw(phones: Phones, family: Family, data: Writing, options: dict[str, Any]) -> Message:
@@ -275,7 +276,7 @@ def _write_raw(phones: Phones, family: Family, data: Writing, options: dict[str,
     return message
 
 
-_WRITERS: dict[str, Any] = {
+_WRITERS: dict[str, Callable[[Phones, Family, Writing, dict[str, Any]], Message]] = {
     "text": _write_text,
     "press": _write_press,
     "image": _write_file("image"),
@@ -287,11 +288,6 @@ _WRITERS: dict[str, Any] = {
 }
 
 
-def refuse_control(_request: Any, problem: Exception) -> Response[dict[str, str]]:
-    """What a control request did wrong, in one sentence."""
-    return Response({"detail": str(problem)}, status_code=getattr(problem, "status_code", 400))
-
-
 def family_view(phones: Phones, family: Family) -> FamilyView:
     """A family for lists."""
     return FamilyView(
@@ -301,7 +297,7 @@ def family_view(phones: Phones, family: Family) -> FamilyView:
         bsuid=family.bsuid,
         username=family.username,
         messages=len(family.messages),
-        unread=family.unread,
+        unread=len(phones.world.unread(family)),
         last_text=family.messages[-1].text if family.messages else "",
         window_seconds=int(phones.world.window_left(family)),
     )

@@ -1,10 +1,10 @@
 """Drives the simulator from tests and benchmarks, as a family would use her phone.
 
-    async with Simulator() as simulator:
-        phone = simulator.phone("5215555550101")
-        await phone.say("no hay vincristina")
-        replies = await phone.replies()
-        await phone.press("Sí")
+async with Simulator() as simulator:
+    phone = simulator.phone("5215555550101")
+    await phone.say("no hay vincristina")
+    replies = await phone.replies()
+    await phone.press("Sí")
 """
 
 import asyncio
@@ -113,20 +113,20 @@ class Simulator:
 
 
 class Phone:
-    """One family's phone. Without `simulator` it uses the one of this environment's settings."""
+    """One family's phone, of `simulator`, of the one at `base_url`, or of the one in this environment's settings."""
 
-    def __init__(self, wa_id: str, simulator: Simulator | None = None) -> None:
+    def __init__(self, wa_id: str, simulator: Simulator | None = None, *, base_url: str | None = None) -> None:
         self.wa_id = wa_id
-        self.simulator = simulator or Simulator()
+        self.simulator = simulator or Simulator(base_url)
         self._last = 0  # the `seq` of what this phone wrote last
 
     async def say(self, text: str, **options: Any) -> Bubble:
         """Write a text. Options: wamid, context, sent_ago (seconds), copies."""
         return await self.write(text=text, **options)
 
-    async def press(self, title: str = "", *, id: str = "", of: str = "") -> Bubble:
+    async def press(self, title: str = "", *, id: str = "", of: str = "", **options: Any) -> Bubble:
         """Press a button or choose a list's row, by its title or its id."""
-        return await self.write(press={"title": title, "id": id, "of": of})
+        return await self.write(press={"title": title, "id": id, "of": of}, **options)
 
     async def send_image(self, caption: str | None = None, **options: Any) -> Bubble:
         """Send the sample picture."""

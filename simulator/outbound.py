@@ -241,5 +241,5 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "reaction": _check_reaction,
     "template": _check_template,
     "contacts": _check_contacts,
-    **{kind: _check_media for kind in MEDIA},
+    **dict.fromkeys(MEDIA, _check_media),
 }

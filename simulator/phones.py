@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 from typing import Any
 
 from puente.settings import Settings
@@ -9,7 +10,7 @@ from simulator import choices, webhooks
 from simulator.errors import GraphError
 from simulator.faults import Chaos
 from simulator.webhooks import Deliverer
-from simulator.world import Family, Message, World
+from simulator.world import BUSINESS_PHONE, Family, Message, World
 
 Body = dict[str, Any]
 
@@ -31,26 +32,25 @@ class Phones:
 
     # The family writes
 
-    def say(self, family: Family, kind: str, content: Body, text: str, **options: Any) -> Message:
-        """A message of `family`: a bubble, and a webhook on its way.
+    def say(self, family: Family, kind: str, content: Body, text: str, *, copies: int = 1, **options: Any) -> Message:
+        """A message of `family`: a bubble, and a webhook on its way (`copies` of it at once).
 
-        Options: `context` (the message it answers), `wamid`, `sent_ago` in seconds, `copies`.
+        Options: `context` (the message it answers), `wamid`, `sent_ago` in seconds.
         """
         message, value = self._write(family, kind, content, text, **options)
-        copies = int(options.get("copies") or 1)
         if copies > 1:
-            self.deliverer.send_copies(value, copies, lambda: self._taken(message))
+            self.deliverer.send_copies(value, copies, partial(self._taken, message))
         else:
-            self.deliverer.send(family.key, value, lambda: self._taken(message))
+            self.deliverer.send(family.key, value, partial(self._taken, message))
         return message
 
     def say_together(self, writings: list[tuple[Family, str]]) -> list[Message]:
         """Texts of one or several families in one webhook."""
         written = [self._write(family, "text", {"body": text}, text) for family, text in writings]
-        self.deliverer.send_batch([(value, lambda item=message: self._taken(item)) for message, value in written])
+        self.deliverer.send_batch([(value, partial(self._taken, message)) for message, value in written])
         return [message for message, _ in written]
 
-    def press(self, family: Family, *, title: str = "", id: str = "", of: str = "") -> Message:
+    def press(self, family: Family, *, title: str = "", id: str = "", of: str = "", **options: Any) -> Message:
         """Press a button or a list's row by its title or id, in the newest message that has it (or in `of`)."""
         found = choices.find(family, title=title, id=id, of=of)
         if found is None:
@@ -60,18 +60,18 @@ class Phones:
         message.pressed = choice.id
         self.world.touch(message)
         kind, content = choices.webhook_content(choice)
-        return self.say(family, kind, content, choice.title, context=message.id)
+        return self.say(family, kind, content, choice.title, **options | {"context": message.id})
 
-    def react(self, family: Family, message: Message, emoji: str) -> Message:
+    def react(self, family: Family, message: Message, emoji: str, **options: Any) -> Message:
         """React to a message; without emoji the reaction is taken back."""
         message.reaction = emoji
         self.world.touch(message)
         content = {"message_id": message.id, "emoji": emoji} if emoji else {"message_id": message.id}
-        return self.say(family, "reaction", content, emoji)
+        return self.say(family, "reaction", content, emoji, **options)
 
     def look(self, family: Family) -> None:
         """The family opens the conversation: what had arrived is read."""
-        for message in self.world.show(family):
+        for message in self.world.unread(family):
             if self.world.pass_status(message, "read"):
                 self._send_status(family, message, "read")
 
@@ -85,7 +85,6 @@ class Phones:
         context: str = "",
         wamid: str = "",
         sent_ago: float = 0,
-        copies: int = 1,  # noqa: ARG002 - `say` sends them
     ) -> tuple[Message, webhooks.Value]:
         before = family.last_inbound_at
         message = self.world.add(family, "in", kind, text, {}, wamid)
@@ -93,7 +92,7 @@ class Phones:
             family.last_inbound_at = max(before or 0, message.at - sent_ago)
         message.body = webhooks.message_envelope(family, message.id, kind, sent_ago) | {kind: content}
         if context:
-            message.body["context"] = {"from": webhooks.BUSINESS_PHONE, "id": context}
+            message.body["context"] = {"from": BUSINESS_PHONE, "id": context}
         return message, webhooks.message_value(self.settings, family, message.body)
 
     def _taken(self, message: Message) -> None:

@@ -99,6 +99,7 @@ class Deliverer:
         self._tasks: set[asyncio.Task[None]] = set()
         self.delivered = 0
         self.refused = 0
+        self.unreachable = False  # the last attempt came to nothing
         self._http = httpx.AsyncClient(timeout=20, trust_env=False, limits=httpx.Limits(max_connections=64))
 
     @property
@@ -183,9 +184,11 @@ class Deliverer:
         delay = FIRST_DELAY
         while not await self._post(body, headers):
             self.refused += 1
+            self.unreachable = True
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)
         self.delivered += 1
+        self.unreachable = False
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> bool:
         try:

@@ -68,7 +68,6 @@ class Family(msgspec.Struct):
     messages: list[Message] = []
     last_inbound_at: float | None = None
     typing_until: float = 0
-    unread: int = 0
     revision: int = 0
     pair_allowance: float = 45
     pair_checked_at: float = 0
@@ -211,7 +210,6 @@ class World:
         if direction == "in":
             family.last_inbound_at = message.at
         else:
-            family.unread += 1
             family.typing_until = 0
         self.touch(message)
         return message
@@ -247,10 +245,8 @@ class World:
         self._changed(self._owners[message.id])
         message.revision = self.revision
 
-    def show(self, family: Family) -> list[Message]:
-        """The family looks at its phone: what it had not read. The caller reports it as read."""
-        family.unread = 0
-        self._changed(family)
+    def unread(self, family: Family) -> list[Message]:
+        """What has reached the phone and was not looked at."""
         return [item for item in family.messages if item.direction == "out" and item.status in ("sent", "delivered")]
 
     # Media and templates

@@ -75,7 +75,18 @@ def postgres_url() -> Iterator[str]:
         pytest.skip("PostgreSQL's server is not installed")
     with _server_folder("postgres") as (folder, as_user):
         data, port = folder / "data", free_port()
-        initdb = [found / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+        initdb = [
+            found / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-N",
+        ]
         subprocess.run([*as_user, *initdb], check=True, capture_output=True, cwd=folder)
         options = ["-c", "listen_addresses=127.0.0.1", "-k", folder, "-c", "fsync=off", "-c", "max_connections=200"]
         server = [*as_user, found / "postgres", "-D", data, "-p", str(port), *options]
@@ -93,7 +104,9 @@ def redis_url() -> Iterator[str]:
         pytest.skip("redis-server is not installed")
     with _server_folder(None) as (folder, _):
         port = free_port()
-        with _running([program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], folder, port):
+        with _running(
+            [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], folder, port
+        ):
             yield f"redis://127.0.0.1:{port}/0"
 
 

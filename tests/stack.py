@@ -8,6 +8,7 @@
 When strace may be used, every connection that any of the processes asks for is written down: `stack.connections()`.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,12 +16,13 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import httpx
 
-from puente import assistant, settings as configuration, supervisor
+from puente import assistant, supervisor
+from puente import settings as configuration
 from puente.settings import ROOT
+from simulator.driver import Phone, Simulator
 from tests.conftest import free_port, listens
 from tests.watch import Connection, can_watch, read_connections, watched
 
@@ -66,10 +68,8 @@ class Stack:
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + 10
         for process in self._running.values():
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
             _signal(process, signal.SIGKILL)
             process.wait()
         self._running.clear()
@@ -79,11 +79,9 @@ class Stack:
     def names(self) -> list[str]:
         return list(self._programs)
 
-    def phone(self, wa_id: str, **options: Any) -> Any:
-        """A family's phone."""
-        from simulator.driver import Phone
-
-        return Phone(wa_id, base_url=self.simulator_url, **options)
+    def phone(self, wa_id: str) -> Phone:
+        """A family's phone. Take a number that no other test uses."""
+        return Simulator(self.simulator_url).phone(wa_id)
 
     def start(self, name: str) -> None:
         """Start a program; does not wait for it."""
@@ -165,7 +163,5 @@ class Stack:
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass

@@ -48,7 +48,8 @@ def can_watch() -> bool:
 
 def watched(command: list[str], record: Path) -> list[str]:
     """The command that runs `command` and writes its connections into `record`."""
-    return ["strace", "-f", "--seccomp-bpf", "-qq", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(record), *command]
+    options = ["-f", "--seccomp-bpf", "-qq", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(record)]
+    return ["strace", *options, *command]
 
 
 def read_connections(record: Path) -> list[Connection]:

@@ -204,7 +204,9 @@ def find_python(versions, uv):
             for candidate in from_uv(wanted, uv):
                 if runs(candidate, wanted):
                     return candidate
-    raise SetupError(f"falta Python {wanted} y no se pudo descargar: instálelo (por ejemplo con pyenv) y repita el comando")
+    raise SetupError(
+        f"falta Python {wanted} y no se pudo descargar: instálelo (por ejemplo con pyenv) y repita el comando"
+    )
 
 
 def candidates(version, uv):
@@ -291,10 +293,9 @@ def need_space(environment):
 
 def run(command, doing, cwd=None, show=False):
     """Run a command. With `show` its progress is visible; when it fails, raise one sentence that says why."""
-    if show and sys.stderr.isatty():
-        # On a terminal uv and pip draw their own progress; to learn why one failed, it is asked once more.
-        if subprocess.call(command, cwd=cwd, stdin=subprocess.DEVNULL) == 0:
-            return
+    # On a terminal uv and pip draw their own progress; to learn why one failed, it is asked once more.
+    if show and sys.stderr.isatty() and subprocess.call(command, cwd=cwd, stdin=subprocess.DEVNULL) == 0:
+        return
     with signs_of_life(show):
         result = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode:

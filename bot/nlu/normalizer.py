@@ -15,11 +15,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 # A word keeps inner digits and hyphens when it is a code (PU-7K3M-9F4, 6-MP, 140-bis).
-_TOKEN = re.compile(
-    r"(?P<word>[^\W_]+(?:[-'’/.:][^\W_]+)*[+-]?(?=\s|$|[^\w])|[^\W_]+)|(?P<mark>[^\w\s]|_)", re.UNICODE
-)
+_TOKEN = re.compile(r"(?P<word>[^\W_]+(?:[-'’/.:][^\W_]+)*[+-]?(?=\s|$|[^\w])|[^\W_]+)|(?P<mark>[^\w\s]|_)", re.UNICODE)
 _INNER = re.compile(r"[^\W_]+|[^\w\s]|_", re.UNICODE)
 _CODE = re.compile(r"\w*\d\w*(?:-\w+)*|\w{2,4}-\w{3,5}(?:-\w{2,5})?", re.UNICODE)
 _LAUGH = re.compile(r"^(?:j+[aeiou]+){2,}j*$|^(?:[aeo]*h[aeo]){3,}$|^lo+l$")
@@ -78,12 +77,14 @@ def pieces(text: str) -> list[Piece]:
     return found
 
 
+@lru_cache(maxsize=50_000)
 def strip_accents(text: str) -> str:
     """Lower case without accents; ñ becomes n, as half of the families type it."""
     decomposed = unicodedata.normalize("NFD", text.lower())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
+@lru_cache(maxsize=50_000)
 def shorten(word: str) -> str:
     """ "holaaaa" -> "hola", "siiii" -> "si"; a double letter stays (llave, carro, leer)."""
     return re.sub(r"(\w)\1{2,}", r"\1", word)
@@ -141,6 +142,7 @@ _SOUNDS = [
 ]  # fmt: skip
 
 
+@lru_cache(maxsize=50_000)
 def sound(word: str) -> str:
     """Spell a folded word as it sounds, so that spelling mistakes meet."""
     for pattern, replacement in _SOUNDS:

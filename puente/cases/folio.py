@@ -1,6 +1,7 @@
 """Folios: random, readable aloud, with a check character. `PU-7K3M-9F4C`.
 
-The alphabet leaves out what is confused in writing or by ear in Spanish (0/O, 1/I/L, 5/S, 2/Z, B/V, D/T, G/J, M/N, Q/K).
+The alphabet leaves out what is confused in writing or by ear in Spanish: 0/O, 1/I/L, 5/S, 2/Z, B/V, D/T, G/J, M/N,
+Q/K; at most one of each group is in it.
 The check character is ISO 7064 "hybrid" over that alphabet: it catches every single error and nearly every swap.
 """
 
@@ -15,8 +16,10 @@ BODY_LENGTH = 7
 
 
 def new() -> str:
-    """A fresh folio."""
-    body = "".join(secrets.choice(ALPHABET) for _ in range(BODY_LENGTH))
+    """A fresh folio. It has a digit at least, which tells it from a pair of words."""
+    body = ""
+    while not _has_digit(body):
+        body = "".join(secrets.choice(ALPHABET) for _ in range(BODY_LENGTH))
     return _show(body + mod_37_36.calc_check_digit(body, ALPHABET))
 
 
@@ -35,11 +38,17 @@ def read(text: str) -> str | None:
 
 
 def find(text: str) -> str | None:
-    """The first valid folio inside a sentence, or None."""
-    for match in re.finditer(r"(?i)\b(?:p\s?u[\s-]*)?[0-9a-z]{4}[\s-]*[0-9a-z]{4}\b", text):
-        if folio := read(match.group()):
+    """The first valid folio inside a sentence, or None. The prefix may be missing."""
+    # A lookahead, because in "mi caso 7K3M-9F4C" the pair "caso 7K3M" must not use up the folio's first half.
+    for match in re.finditer(r"(?i)\b(?=(?:p\s?u[\s-]*)?([0-9a-z]{4}[\s-]*[0-9a-z]{4})\b)", text):
+        folio = read(match.group(1)) if _has_digit(match.group(1)) else None
+        if folio:
             return folio
     return None
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdecimal() for character in text)
 
 
 def _show(compact: str) -> str:

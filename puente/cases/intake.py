@@ -3,9 +3,10 @@
 Pure logic without database, HTTP or dialogue engine. `Intake` is the whole state, as plain JSON between messages.
 """
 
+import copy
 import re
 import unicodedata
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
@@ -13,12 +14,16 @@ from typing import Any
 
 import yaml
 
+from puente import clock
 from puente.knowledge import catalogs, resolve
 from puente.settings import ROOT
 
 CONFIRMATION, CORRECTION = "confirmacion", "correccion"
 MISSES_BEFORE_MOVING_ON = 2
+MISSES_BEFORE_A_PERSON = 3  # at the summary, where there is nothing to move on to
+WORDS_OF_A_STORY = 8  # a first message this long already says what happened
 MAX_WORDS_KEPT = 6  # messages of the family that are kept as the case's detail
+MAX_STORY = 4000
 
 
 class Outcome(Enum):
@@ -69,7 +74,9 @@ class Intake:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Intake":
-        return cls(**data)
+        """Read a stored state; one of an older version may have other fields."""
+        known = {entry.name for entry in fields(cls)}
+        return cls(**{name: value for name, value in data.items() if name in known})
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -98,18 +105,23 @@ def start(kind: str, heard: Heard, now: datetime) -> Intake:
     intake = Intake(kind)
     _remember(intake, heard.text)
     _apply(intake, _found(intake, heard, now), heard)
+    if "detalle" in catalogs.kinds()[kind].required and len(heard.text.split()) >= WORDS_OF_A_STORY:
+        _set(intake, "detalle", heard.text.strip(), heard.text)
     intake.asking = _next(intake)
     return intake
 
 
 def consume(intake: Intake, heard: Heard, now: datetime) -> Outcome:
     """Take in one answer: changes `intake` and says what follows."""
-    if heard.intent == "cancelar":
+    if _cancels(intake, heard):
         return Outcome.CANCEL
     if heard.intent == "hablar_con_persona":
         return Outcome.PERSON
     if intake.asking in (CONFIRMATION, CORRECTION):
         return _at_the_summary(intake, heard, now)
+    if intake.asking not in fact_types():  # a datum that was retired from the catalogue since
+        intake.asking = _next(intake)
+        return Outcome.ASK
     return _answer(intake, heard, now)
 
 
@@ -135,7 +147,7 @@ def show(name: str, value: Any) -> str:
 
 
 def spanish_date(day: date) -> str:
-    """ "lunes 16 de noviembre"."""
+    """ "lunes 16 de noviembre"; with the year when it is not this one."""
     weekdays = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
     months = (
         "enero",
@@ -151,7 +163,8 @@ def spanish_date(day: date) -> str:
         "noviembre",
         "diciembre",
     )
-    return f"{weekdays[day.weekday()]} {day.day} de {months[day.month - 1]}"
+    year = "" if day.year == clock.utcnow().year else f" de {day.year}"
+    return f"{weekdays[day.weekday()]} {day.day} de {months[day.month - 1]}{year}"
 
 
 def _answer(intake: Intake, heard: Heard, now: datetime) -> Outcome:
@@ -159,88 +172,86 @@ def _answer(intake: Intake, heard: Heard, now: datetime) -> Outcome:
     if chosen := _chosen(intake.candidates.get(asked, []), heard.text):
         _set(intake, asked, chosen, heard.text)
         return _go_on(intake, heard)
+    elsewhere = _is_about_something_else(intake, heard)
     found = _found(intake, heard, now)
-    if found:
-        _apply(intake, found, heard)
+    # A question about another hospital does not move the report there.
+    answers = asked in found or not (elsewhere and _is_a_question(heard.text))
+    if found and answers and _apply(intake, found, heard):
         return _go_on(intake, heard)
-    if _does_not_know(heard):
+    if _does_not_know(asked, heard):
         intake.skipped.append(asked)
         intake.candidates.pop(asked, None)
         return _go_on(intake, heard)
-    if _is_about_something_else(intake, heard):
+    if elsewhere:
         return Outcome.DIGRESSION
-    if value := _whole_text(asked, heard, now):
-        _set(intake, asked, value, heard.text)
+    if _apply(intake, _whole_text(asked, heard, now), heard):
         return _go_on(intake, heard)
     intake.misses += 1
     if intake.misses >= MISSES_BEFORE_MOVING_ON:  # better a fact in her own words than a third question
-        _set(intake, asked, [heard.text.strip()] if fact_types()[asked].several else heard.text.strip(), heard.text)
+        _set(intake, asked, heard.text.strip(), heard.text)
         return _go_on(intake, heard)
     return Outcome.UNCLEAR
 
 
 def _at_the_summary(intake: Intake, heard: Heard, now: datetime) -> Outcome:
-    found = _found(intake, heard, now)
-    if found:
-        _correct(intake, found, heard)
+    elsewhere = _is_about_something_else(intake, heard)
+    found = {} if elsewhere and _is_a_question(heard.text) else _found(intake, heard, now)
+    if found and _apply(intake, found, heard, at_summary=True):
         return _go_on(intake, heard)
-    if heard.intent in ("afirmar", "agradecimiento", "despedida") and intake.asking == CONFIRMATION:
+    corrects = heard.intent == "negar" or _wants_to_correct(heard.text)
+    named = _named_fact(intake, heard.text) if corrects or intake.asking == CORRECTION else None
+    if named:  # "el hospital": which datum, but not yet how it should be
+        _forget(intake, named)
+        intake.asking, intake.misses = named, 0
+        return Outcome.ASK
+    if intake.asking == CONFIRMATION and _agrees(heard):
         return Outcome.SEND
-    if heard.intent == "negar" or _wants_to_correct(heard.text):
+    if corrects:
         intake.asking = CORRECTION
         return Outcome.ASK
-    if _is_about_something_else(intake, heard):
+    if elsewhere:
         return Outcome.DIGRESSION
     if intake.asking == CORRECTION or heard.intent in ("informar", "agregar_a_caso"):
-        _remember(intake, heard.text)
-        intake.asking = CONFIRMATION
-        return Outcome.ASK
+        if not _agrees(heard):
+            _add_to_the_story(intake, heard.text)
+        return _go_on(intake, heard)
     intake.misses += 1
-    return Outcome.UNCLEAR
+    return Outcome.PERSON if intake.misses >= MISSES_BEFORE_A_PERSON else Outcome.UNCLEAR
 
 
 def _go_on(intake: Intake, heard: Heard) -> Outcome:
-    _remember(intake, heard.text)
+    if heard.intent not in _SMALL_TALK:
+        _remember(intake, heard.text)
     intake.misses = 0
     intake.asking = _next(intake)
     return Outcome.ASK
 
 
 def _next(intake: Intake) -> str:
-    """The next thing to ask: an open doubt, a required fact, a helpful one, and at last the confirmation."""
+    """The next thing to ask: an open doubt, a required fact, and at last the confirmation.
+
+    Helpful facts are kept when the family gives them; asking for each would wear her out.
+    """
     kind = catalogs.kinds()[intake.kind]
-    for name in (*kind.required, *kind.helpful):
+    for name in _askable(kind.required, kind.helpful):
         if name in intake.candidates:
             return name
-        if name not in intake.facts and name not in intake.skipped:
+        if name in kind.required and name not in intake.facts and name not in intake.skipped:
             return name
     return CONFIRMATION
 
 
+def _askable(*names: tuple[str, ...]) -> list[str]:
+    return [name for group in names for name in group if name in fact_types()]
+
+
 def _known_facts(intake: Intake) -> list[str]:
     kind = catalogs.kinds()[intake.kind]
-    named = [*kind.required, *kind.helpful]
-    return [*named, *(name for name in intake.facts if name not in named)]
+    named = _askable(kind.required, kind.helpful)
+    return [*named, *(name for name in intake.facts if name not in named and name in fact_types())]
 
 
-def _found(intake: Intake, heard: Heard, now: datetime) -> dict[str, Any]:
-    """What the message's entities say: fact → value, list of values, or Doubt."""
-    found: dict[str, Any] = {}
-    for fact in fact_types().values():
-        values = [str(entity["value"]) for entity in heard.entities if entity["entity"] == fact.entity]
-        if not values or fact.entity is None:
-            continue
-        resolved = [resolve.resolve(fact.entity, value, now=now, context=heard.text) for value in values]
-        if fact.several:
-            names = [resolution.resolved or value.strip() for resolution, value in zip(resolved, values, strict=True)]
-            found[fact.name] = list(dict.fromkeys(names))
-        elif resolved[0].resolved:
-            found[fact.name] = resolved[0].resolved
-        elif resolved[0].candidates:
-            found[fact.name] = Doubt(list(resolved[0].candidates), values[0])
-        elif fact.name == intake.asking or fact.name in _known_facts(intake):
-            found[fact.name] = values[0].strip()
-    return found
+# ---- what a message says
 
 
 @dataclass(frozen=True)
@@ -251,48 +262,101 @@ class Doubt:
     said: str
 
 
-def _apply(intake: Intake, found: dict[str, Any], heard: Heard) -> None:
-    """Add what was found; several-valued facts grow, others are replaced (the latest word counts)."""
+@dataclass(frozen=True)
+class Named:
+    """What a message says of a fact with several values: these too, and those not."""
+
+    added: list[str]
+    dropped: list[str]
+
+
+TAKEN_BACK = None  # "no es en La Raza", without saying where then
+
+
+def _found(intake: Intake, heard: Heard, now: datetime) -> dict[str, Any]:
+    """What the message says: fact → its value as words, Named, Doubt, or TAKEN_BACK."""
+    found: dict[str, Any] = {}
+    for fact in fact_types().values():
+        said = [words for words in _said(intake, fact, heard) if not _is_vague(fact.name, words)]
+        if not said:
+            continue
+        if fact.several:
+            found[fact.name] = _named(intake, fact, said, heard, now)
+            continue
+        kept = [words for words in said if not _takes_back(words, heard.text, known=fact.name in intake.facts)]
+        if kept:
+            value = _value(intake, fact, kept[0], heard, now)
+            if value is not None:
+                found[fact.name] = value
+        elif fact.name in intake.facts:
+            found[fact.name] = TAKEN_BACK
+    return found
+
+
+def _said(intake: Intake, fact: FactType, heard: Heard) -> list[str]:
+    """The words for `fact` in a message: its entities, or for what matters now what the catalogues find in it."""
+    if fact.entity is None:
+        return []
+    said = [str(entity["value"]) for entity in heard.entities if entity["entity"] == fact.entity]
+    if not said and fact.entity in _FINDERS and intake.asking in (None, fact.name):
+        said = [words for _, _, words in _FINDERS[fact.entity](heard.text)]
+    return said
+
+
+_FINDERS = {
+    "medicamento": resolve.find_medicines,
+    "unidad": resolve.find_units,
+    "representacion": resolve.find_representations,
+}
+
+
+def _named(intake: Intake, fact: FactType, said: list[str], heard: Heard, now: datetime) -> Named:
+    added: list[str] = []
+    dropped: list[str] = []
+    for words in said:
+        resolution = resolve.resolve(fact.entity or "", words, now=now, context=heard.text)
+        name = resolution.resolved or words.strip()
+        known = name in intake.facts.get(fact.name, [])
+        (dropped if _takes_back(words, heard.text, known=known) else added).append(name)
+    return Named(added, dropped)
+
+
+def _value(intake: Intake, fact: FactType, words: str, heard: Heard, now: datetime) -> Any:
+    resolution = resolve.resolve(fact.entity or "", words, now=now, context=heard.text)
+    if resolution.resolved:
+        return resolution.resolved
+    if fact.name != intake.asking and fact.name not in _known_facts(intake):
+        return None  # neither sure nor asked for
+    return Doubt(list(resolution.candidates), words) if resolution.candidates else words.strip()
+
+
+def _apply(intake: Intake, found: dict[str, Any], heard: Heard, *, at_summary: bool = False) -> bool:
+    """Take over what was found; the latest word counts. Returns whether anything changed by it."""
+    before = copy.deepcopy((intake.facts, intake.candidates))
     for name, value in found.items():
         if isinstance(value, Doubt):
             intake.candidates[name] = value.candidates
             intake.said[name] = value.said
-        elif isinstance(value, list):
-            known = intake.facts.get(name, [])
-            negated = _negated(value, heard)
-            kept = [item for item in [*known, *value] if item not in negated]
-            _set(intake, name, list(dict.fromkeys(kept)), heard.text)
+        elif isinstance(value, Named):
+            _apply_named(intake, name, value, heard, at_summary=at_summary)
+        elif value is TAKEN_BACK:
+            _forget(intake, name)
         else:
             _set(intake, name, value, heard.text)
+    after = (intake.facts, intake.candidates)
+    return bool(after != before)
 
 
-def _correct(intake: Intake, found: dict[str, Any], heard: Heard) -> None:
-    """At the summary a new value replaces the old one, unless the family says that it comes in addition."""
-    adds = re.search(r"\b(tambien|ademas|tampoco|y (falta|me falto|no hay)|agreg|falto|falta)", _plain(heard.text))
-    for name, value in found.items():
-        if isinstance(value, list) and not adds:
-            intake.facts.pop(name, None)
-    _apply(intake, found, heard)
-
-
-def _negated(values: list[str], heard: Heard) -> list[str]:
-    """Of several medicines named in one message, those that it takes back: "no es vincristina, es vinblastina"."""
-    if len(values) < 2 and heard.intent != "negar":
-        return []
+def _apply_named(intake: Intake, name: str, value: Named, heard: Heard, *, at_summary: bool) -> None:
+    """Several values grow by what comes; a correction without saying what of replaces them all."""
     plain = _plain(heard.text)
-    taken_back = []
-    for value in values:
-        said = [str(e["value"]) for e in heard.entities if e["entity"] == "medicamento"]
-        for words in said:
-            pattern = rf"\b(no (es|era|fue|son)|en (vez|lugar) de|quite|quita)( la| el)? {re.escape(_plain(words))}"
-            if re.search(pattern, plain) and _same(words, value):
-                taken_back.append(value)
-    return taken_back
-
-
-def _same(words: str, value: str) -> bool:
-    resolution = resolve.resolve("medicamento", words, now=datetime(2000, 1, 1), context="")
-    return value in (resolution.resolved, words.strip())
+    replaces = (at_summary or bool(_CORRECTS.search(plain))) and not _ADDS.search(plain) and not value.dropped
+    known = [] if replaces else intake.facts.get(name, [])
+    names = list(dict.fromkeys(item for item in [*known, *value.added] if item not in value.dropped))
+    if names:
+        _set(intake, name, names, heard.text)
+    else:
+        _forget(intake, name)
 
 
 def _set(intake: Intake, name: str, value: Any, said: str) -> None:
@@ -305,66 +369,215 @@ def _set(intake: Intake, name: str, value: Any, said: str) -> None:
         intake.skipped.remove(name)
 
 
-def _whole_text(asked: str, heard: Heard, now: datetime) -> Any:
-    """The answer as a whole, where no entity was found in it: resolved, or taken as it stands for free facts."""
+def _forget(intake: Intake, name: str) -> None:
+    for state in (intake.facts, intake.said, intake.candidates):
+        state.pop(name, None)
+    if name in intake.skipped:
+        intake.skipped.remove(name)
+
+
+def _add_to_the_story(intake: Intake, text: str) -> None:
+    """Keep words that fit no other datum where the family sees them in the summary."""
+    told = [intake.facts["detalle"]] if intake.facts.get("detalle") else []
+    _set(intake, "detalle", "\n".join([*told, text.strip()])[:MAX_STORY], text)
+
+
+def _whole_text(asked: str, heard: Heard, now: datetime) -> dict[str, Any]:
+    """The answer as a whole, where no entity was found in it: resolved, or as it stands for what has no catalogue."""
     fact = fact_types()[asked]
     text = heard.text.strip()
-    if fact.entity is None or fact.name == "paciente":
-        return text or None
+    if not text:
+        return {}
+    if fact.entity is None:
+        return {asked: text}
+    if fact.entity in _AS_WRITTEN:
+        return {} if _is_a_question(text) else {asked: text}
+    if fact.entity == "telefono" and _THIS_PHONE.search(_plain(text)):
+        return {asked: "el mismo de este chat"}
     resolution = resolve.resolve(fact.entity, text, now=now, context=text)
-    return resolution.resolved
+    if resolution.resolved:
+        return {asked: Named([resolution.resolved], []) if fact.several else resolution.resolved}
+    return {asked: Doubt(list(resolution.candidates), text)} if resolution.candidates and not fact.several else {}
 
 
 def _chosen(candidates: list[str], text: str) -> str | None:
-    """The candidate that an answer picks: the button's full title, or the only one that has all its words."""
+    """The candidate that an answer picks: its place, the button's title, or the only one that has all its words."""
     answer = _plain(text).rstrip("….")
     if not candidates or not answer:
         return None
-    starting = [name for name in candidates if _plain(name).startswith(answer)]
+    wanted = set(re.findall(r"\w+", answer)) - _FILLERS
+    if len(wanted) == 1 and (place := _PLACES.get(next(iter(wanted)))) is not None and place < len(candidates):
+        return candidates[place]
+    starting = [name for name in candidates if len(answer) > 3 and _plain(name).startswith(answer)]
     if len(starting) == 1:
         return starting[0]
-    wanted = set(re.findall(r"\w+", answer)) - _FILLERS
     fitting = [name for name in candidates if wanted and wanted <= set(re.findall(r"\w+", _plain(name)))]
     return fitting[0] if len(fitting) == 1 else None
 
 
-_FILLERS = {"el", "la", "los", "en", "de", "del", "es", "pues", "seria", "esa", "ese", "una", "un"}
-_UNKNOWN = re.compile(
-    r"\b(no (lo |la |le )?(se|sabria|supe|recuerdo|me acuerdo|tengo( idea| a la mano)?)|ni idea|quien sabe|omitir|omite"
-    r"|sin dato|saltar|prefiero no|paso|desconozco|ignoro)\b"
+# ---- words that decide (all matched on plain text: lower case, no accents)
+
+_SMALL_TALK = ("afirmar", "negar", "agradecimiento", "despedida", "saludo")
+_AS_WRITTEN = ("paciente", "servicio", "sintoma")
+_PLACES = {
+    "primero": 0,
+    "primera": 0,
+    "segundo": 1,
+    "segunda": 1,
+    "tercero": 2,
+    "tercera": 2,
+    "ultimo": -1,
+    "ultima": -1,
+}
+_FILLERS = {
+    "el",
+    "la",
+    "los",
+    "las",
+    "en",
+    "de",
+    "del",
+    "es",
+    "pues",
+    "seria",
+    "esa",
+    "ese",
+    "una",
+    "un",
+    "mero",
+    "mera",
+}
+_THIS_PHONE = re.compile(r"\b(este|mismo|aqui)\b")
+_CORRECTS = re.compile(r"\b(perdon|disculpe|me equivo\w+|quise decir|mas bien|mejor dicho|corrijo|digo)\b")
+_ADDS = re.compile(r"\b(tambien|ademas|tampoco|y (falta|me falto|no hay)|agreg\w*|falto|falta)\b")
+_VAGUE = {
+    "unidad": re.compile(
+        r"((el|la|los|las|mi|su|un|una|este|esta|ese|esa|aqui|ahi|alla|en|de|del|al|hospital|clinica|unidad|seguro|social"
+        r"|imss|farmacia|centro|medico|mism[oa]|siempre)\s*)+"
+    ),
+    "medicamentos": re.compile(
+        r"((el|la|los|las|mi|su|sus|un|una|de|del|para|medicinas?|medicamentos?|quimio|quimioterapias?|tratamientos?"
+        r"|pastillas?|inyeccion(es)?|insumos?|material|receta|dosis)\s*)+"
+    ),
+}
+_NOT_KNOWING = (
+    r"no (lo |la |le )?(se|sabria( decir\w*)?|supe|recuerdo|me acuerdo|tengo( idea| a la mano)?)|ni idea|quien sabe"
+    r"|omit(ir|e|o)|sin dato|saltar|prefiero no( decir\w*| dar\w*)?|desconozco|(lo )?ignoro"
 )
-
-
-def _does_not_know(heard: Heard) -> bool:
-    plain = _plain(heard.text)
-    return bool(_UNKNOWN.search(plain)) and len(plain.split()) <= 10 or (heard.intent == "negar" and len(plain) < 12)
-
-
-def _wants_to_correct(text: str) -> bool:
-    return bool(re.search(r"\b(corregir|corrig|cambiar|cambia|esta mal|equivoc|falta un dato)", _plain(text)))
-
-
+_UNKNOWN = re.compile(rf"\b({_NOT_KNOWING})\b|^(mejor )?paso$")
+_ONLY_UNKNOWN = re.compile(
+    rf"((pues|la verdad|ay|mmm+|uy|mejor|perdon|disculpe)\s+)*({_NOT_KNOWING}|paso)"
+    r"(\s+(bien|la verdad|gracias|ahorita|exactamente|perdon|disculpe|joven|señorita|senorita))*"
+)
+_YES = re.compile(
+    r"((ahora |ya |asi |pues |claro que )?si+|ok(i|is|ey|ay)?|va|vale|dale|correcto|exacto|asi es"
+    r"|(asi |todo |ya )?(esta )?bien( asi)?|de acuerdo|claro|perfecto|sale|andele|ande|mandel[oa]|envie(l[oa])?"
+    r"|sip|simon|👍.?|✅)"
+    r"(\s+(por favor|gracias|señorita|senorita|joven|asi|asi esta bien|esta bien))*"
+)
+_CANCELS = re.compile(
+    r"\b(cancel(a|e|o|ar)(l[oa])?|dej(e|a)l[oa]( asi)?|olvid(e|a)l[oa]|ya no quiero|mejor (ya )?no|no quiero seguir"
+    r"|no (lo )?(envie|mande))\b"
+)
+_NAMED_FACTS = {
+    "medicamentos": r"medic\w+|insumo",
+    "unidad": r"hospital|clinica|unidad",
+    "representacion": r"estado|representacion",
+    "fecha": r"fechas?|dia",
+    "hora": r"hora",
+    "telefono": r"telefono|celular",
+    "servicio": r"servicio",
+    "componente": r"componente",
+    "tipo_sangre": r"tipo de sangre|grupo|rh",
+    "edad": r"edad",
+    "paciente": r"nombre|paciente|ni[nñ][oa]",
+}
 # Inside a form these are answers or small talk around one, not a new topic.
 _NOT_DIGRESSIONS = {"informar", "afirmar", "negar", "saludo", "agregar_a_caso", "nlu_fallback", "agradecimiento"}
 SURE = 0.55
+STORY_WORDS = 6  # a longer answer to "cuénteme qué pasó" is a story, whatever topic it sounds like
+
+
+def _cancels(intake: Intake, heard: Heard) -> bool:
+    """Whether the family gives up the report. "Me cancelaron la quimio" is a story, not an order to throw it away."""
+    if heard.intent != "cancelar" or _tells_a_story(intake, heard):
+        return False
+    return heard.confidence >= SURE or bool(_CANCELS.search(_plain(heard.text)))
+
+
+def _agrees(heard: Heard) -> bool:
+    if _wants_to_correct(heard.text):
+        return False
+    return heard.intent in ("afirmar", "agradecimiento", "despedida") or bool(_YES.fullmatch(_bare(heard.text)))
+
+
+def _does_not_know(asked: str, heard: Heard) -> bool:
+    """Whether the answer is "no sé" or the like. In a story "no se presentó el doctor" means something else."""
+    plain = _bare(heard.text)
+    if heard.intent == "negar" and len(plain) < 12:
+        return True
+    if fact_types()[asked].entity is None:
+        return bool(_ONLY_UNKNOWN.fullmatch(plain))
+    return bool(_UNKNOWN.search(plain)) and len(plain.split()) <= 10
+
+
+def _wants_to_correct(text: str) -> bool:
+    plain = re.sub(r"\bnada (que|por) (corregir|cambiar)", "", _plain(text))
+    return bool(re.search(r"\b(corregir|corrij|corrig|cambiar|cambie|esta mal|equivoc|falta un dato)", plain))
+
+
+def _named_fact(intake: Intake, text: str) -> str | None:
+    plain = _plain(text)
+    known = _known_facts(intake)
+    return next(
+        (name for name, words in _NAMED_FACTS.items() if name in known and re.search(rf"\b({words})\b", plain)), None
+    )
+
+
+def _takes_back(words: str, text: str, *, known: bool) -> bool:
+    """Whether the message says that it is not `words`: "no es vincristina, es vinblastina"."""
+    denied = r"no (es|era|fue|son|eran)|quit(e|a|ar|ele|eme)|borr(e|a|ar)|elimin(e|a|ar)"
+    if known:  # else "en lugar de vincristina" tells what was missing
+        denied += r"|en (vez|lugar) de"
+    pattern = rf"\b({denied})( en| de| del| la| el| los| las)* {re.escape(_plain(words))}\b"
+    return bool(re.search(pattern, _plain(text)))
+
+
+def _is_vague(name: str, words: str) -> bool:
+    """Whether words name no particular thing: "la medicina", "el hospital"."""
+    pattern = _VAGUE.get(name)
+    return bool(pattern and pattern.fullmatch(_plain(words)))
+
+
+def _is_a_question(text: str) -> bool:
+    opening = r"((y|oiga|disculpe|perdon|una pregunta|joven|senorita),? )*"
+    asks = r"(que|como|cuando|a que|cual|cuanto|quien|por ?que|para que|donde)"
+    return "?" in text or bool(re.match(rf"{opening}{asks}\b", _plain(text)))
 
 
 def _is_about_something_else(intake: Intake, heard: Heard) -> bool:
     """Whether the message leaves the form for a moment: a question or another matter, surely understood."""
     if heard.intent in _NOT_DIGRESSIONS or heard.confidence < SURE:
         return False
-    own = catalogs.kinds()[intake.kind].intent
-    if heard.intent == own:
+    if heard.intent == catalogs.kinds()[intake.kind].intent:
         return False
+    return not _tells_a_story(intake, heard)
+
+
+def _tells_a_story(intake: Intake, heard: Heard) -> bool:
     asked = fact_types().get(intake.asking or "")
-    # "Cuénteme qué pasó" is answered with a story, which can sound like any topic: only short questions leave it.
-    return not (asked and asked.entity is None and len(heard.text.split()) > 6)
+    return asked is not None and asked.entity is None and len(heard.text.split()) > STORY_WORDS
 
 
 def _remember(intake: Intake, text: str) -> None:
     text = text.strip()
     if len(text) > 3 and text not in intake.words and len(intake.words) < MAX_WORDS_KEPT:
         intake.words.append(text[:1000])
+
+
+def _bare(text: str) -> str:
+    """Plain text without the punctuation around its words."""
+    return " ".join(re.sub(r"[^\w\s👍✅]", " ", _plain(text)).split())
 
 
 def _plain(text: str) -> str:

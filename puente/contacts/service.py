@@ -4,12 +4,16 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from puente.contacts import phone
 from puente.contacts.models import BOT, PERSON, Contact, Handoff
+
+# Against other changes of the contact, but not against new messages and cases that refer to it (PostgreSQL).
+LOCK = {"key_share": True}
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Identity:
 
 
 async def recognise(session: AsyncSession, identity: Identity, now: datetime) -> Contact:
-    """The contact that `identity` belongs to, created when new. The oldest match wins; gaps are filled in.
+    """The contact that `identity` belongs to, locked, and created when new. Gaps in what is known are filled in.
 
     Raises ValueError when the identity has neither phone nor business-scoped id.
     """
@@ -33,8 +37,12 @@ async def recognise(session: AsyncSession, identity: Identity, now: datetime) ->
     if contact is None:
         contact = await _create(session, identity, now)
     contact.wa_id = identity.wa_id or contact.wa_id
-    contact.phone = contact.phone or _matchable(identity)
-    contact.bsuid = contact.bsuid or identity.bsuid
+    # What another contact already has stays with it: joining two histories is for a person to decide.
+    matchable = _matchable(identity)
+    if contact.phone is None and matchable and not await _by(session, Contact.phone, matchable):
+        contact.phone = matchable
+    if contact.bsuid is None and identity.bsuid and not await _by(session, Contact.bsuid, identity.bsuid):
+        contact.bsuid = identity.bsuid
     contact.username = identity.username or contact.username
     contact.profile_name = identity.profile_name or contact.profile_name
     return contact
@@ -50,7 +58,7 @@ async def find_by_phone(session: AsyncSession, digits: str) -> Contact | None:
 
 async def request_handoff(session: AsyncSession, contact_id: str, *, area: str, reason: str, now: datetime) -> Handoff:
     """Give the conversation to a person. An open handoff is returned as it is: asking twice makes one."""
-    contact = await session.get_one(Contact, contact_id, with_for_update=True)
+    contact = await session.get_one(Contact, contact_id, with_for_update=LOCK)
     handoff = await open_handoff(session, contact_id)
     if handoff is None:
         handoff = Handoff(contact_id=contact_id, area=area, reason=reason, requested_at=now)
@@ -79,7 +87,7 @@ async def open_handoffs(session: AsyncSession) -> list[tuple[Handoff, Contact]]:
 
 async def take(session: AsyncSession, contact_id: str, *, by: str, now: datetime) -> Contact:
     """A person takes the conversation, whether or not the family asked for one; the bot is silent from here on."""
-    contact = await session.get_one(Contact, contact_id, with_for_update=True)
+    contact = await session.get_one(Contact, contact_id, with_for_update=LOCK)
     handoff = await open_handoff(session, contact_id)
     if handoff is None:
         handoff = Handoff(contact_id=contact_id, area="", reason="tomada por el personal", requested_at=now)
@@ -92,7 +100,7 @@ async def take(session: AsyncSession, contact_id: str, *, by: str, now: datetime
 
 async def give_back(session: AsyncSession, contact_id: str, *, by: str, now: datetime) -> Contact:
     """The conversation returns to the bot."""
-    contact = await session.get_one(Contact, contact_id, with_for_update=True)
+    contact = await session.get_one(Contact, contact_id, with_for_update=LOCK)
     handoff = await open_handoff(session, contact_id)
     if handoff is not None:
         handoff.ended_at, handoff.ended_by = now, by
@@ -101,18 +109,20 @@ async def give_back(session: AsyncSession, contact_id: str, *, by: str, now: dat
 
 
 def _matchable(identity: Identity) -> str | None:
-    return phone.normalise(identity.wa_id) if identity.wa_id else None
+    return phone.of_whatsapp(identity.wa_id) if identity.wa_id else None
 
 
 async def _find(session: AsyncSession, identity: Identity) -> Contact | None:
-    keys = []
-    if normal := _matchable(identity):
-        keys.append(Contact.phone == normal)
-    if identity.bsuid:
-        keys.append(Contact.bsuid == identity.bsuid)
-    if not keys:
-        return None
-    query = select(Contact).where(or_(*keys)).order_by(Contact.created_at).limit(1)
+    """By the business-scoped id first: it names the person, while a number may have a new owner."""
+    found = await _by(session, Contact.bsuid, identity.bsuid) if identity.bsuid else None
+    matchable = _matchable(identity)
+    if found is None and matchable:
+        found = await _by(session, Contact.phone, matchable)
+    return found
+
+
+async def _by(session: AsyncSession, column: InstrumentedAttribute[str | None], value: str) -> Contact | None:
+    query = select(Contact).where(column == value).with_for_update(key_share=True)
     return (await session.execute(query)).scalar_one_or_none()
 
 

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Integer, MetaData, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+
+from puente.settings import SettingsError
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -19,6 +22,10 @@ NAMING = {
 }
 
 
+IDLE_SECONDS = 60
+# The database is away, locked or ended a deadlock: the same work may succeed later.
+TROUBLE = (OperationalError, InterfaceError)
+
 # SQLite numbers rows by itself only for its own INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -27,16 +34,19 @@ class Base(DeclarativeBase):
     """Base of every table. Whole numbers are 64 bits wide."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {int: BigId}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigId}
 
 
 def async_url(url: str) -> str:
     """The SQLAlchemy address with the async driver that we use for its database."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as problem:  # its own message would show the password
+        raise SettingsError("PUENTE_DATABASE_URL is no database address, like postgresql://user@host/name") from problem
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
     backend = parsed.drivername.split("+")[0]
     if backend not in drivers:
-        raise ValueError(f"PUENTE_DATABASE_URL names {backend!r}; only sqlite and postgresql are supported")
+        raise SettingsError(f"PUENTE_DATABASE_URL names {backend!r}; only sqlite and postgresql are supported")
     return parsed.set(drivername=drivers[backend]).render_as_string(hide_password=False)
 
 
@@ -45,11 +55,21 @@ def create_engine(url: str) -> AsyncEngine:
 
     SQLite's deferred transactions fail with "database is locked" when a reader turns into a writer; beginning
     them as IMMEDIATE makes concurrent processes wait for each other instead.
+
+    Errors do not show the values that were being stored: those are families' words.
     """
     address = async_url(url)
     if not address.startswith("sqlite"):
-        return create_async_engine(address, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    engine = create_async_engine(address, connect_args={"timeout": 30})
+        return create_async_engine(
+            address,
+            pool_size=10,
+            max_overflow=10,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            # A process that hangs in the middle of a transaction must not lock a family's rows for ever.
+            connect_args={"options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"},
+        )
+    engine = create_async_engine(address, connect_args={"timeout": 30}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

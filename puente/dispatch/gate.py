@@ -6,9 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock, log
-from puente.db import Database
-from puente.messages import queue
-from puente.messages.models import Message
+from puente.contacts import service as contacts
+from puente.db import TROUBLE, Database
+from puente.messages import outbox, queue
+from puente.messages.models import SYSTEM, Message
 from puente.safety import alarms, gate
 
 LEASE_SECONDS = 10
@@ -36,9 +37,30 @@ class GateLane:
         verdict = gate.decide(message.text or "")
         message.gated_at = now
         message.safety = verdict.as_json()
-        if verdict.tier != gate.NONE:
-            logger.warning("alarm", tier=verdict.tier, kind=verdict.kind, message=message.id)
-            await alarms.answer(session, message, verdict, now)
+        if verdict.tier == gate.NONE:
+            return
+        logger.warning("alarm", tier=verdict.tier, kind=verdict.kind, message=message.id)
+        try:
+            async with session.begin_nested():
+                await alarms.answer(session, message, verdict, now)
+        except TROUBLE:
+            raise  # the database: the whole look is repeated
+        except Exception:
+            logger.exception("alarm could not be raised", message=message.id)
+            await _at_least_answer(session, message, verdict, now)
+
+
+async def _at_least_answer(session: AsyncSession, message: Message, verdict: gate.Verdict, now: datetime) -> None:
+    """The family is told what to do and a person gets the conversation, even if no case could be opened."""
+    reply = {"text": alarms.safe_answer(verdict)}
+    await outbox.write_turn(session, message.contact_id, [reply], now=now, turn_id=message.id, author=SYSTEM)
+    await contacts.request_handoff(
+        session,
+        message.contact_id,
+        area="atencion_medica",
+        reason="posible urgencia: no se pudo abrir el caso",
+        now=now,
+    )
 
 
 async def _unseen(session: AsyncSession, contact_id: str) -> list[Message]:

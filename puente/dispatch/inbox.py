@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from puente import clock, log
 from puente.contacts import service as contacts
 from puente.contacts.models import BOT, Contact
-from puente.db import Database
+from puente.db import TROUBLE, Database
 from puente.dispatch import wordless
 from puente.dispatch.rasa import Rasa, RasaFailed, RasaUnavailable, Turn
 from puente.knowledge import texts
@@ -18,7 +18,8 @@ from puente.messages.models import SYSTEM, Message
 from puente.safety import gate
 
 LEASE_SECONDS = 60  # longer than the worst turn
-RETRY_SECONDS = (0.5, 1, 2, 4, 5)
+RETRY_SECONDS = (0.5, 1, 2, 4)
+MAX_PAUSE_SECONDS = 5.0  # while Rasa is away
 APOLOGISE_AFTER = timedelta(seconds=15)
 ATTEMPTS_BEFORE_A_PERSON = 5  # failures of this very message, not of Rasa being down
 logger = log.get("inbox")
@@ -45,14 +46,17 @@ class InboxLane:
         """Handle the contact's messages until none is left or one has to wait."""
         while pending := await self._next(contact_id):
             try:
-                turn = await self._turn(pending)
+                await self._commit(pending.message, await self._turn(pending))
+            except (queue.LeaseLost, *TROUBLE):
+                raise  # nothing is wrong with the message
             except RasaUnavailable as problem:
                 await self._wait(pending.message, str(problem), fault=False)
                 return
-            except RasaFailed as problem:
-                await self._wait(pending.message, str(problem), fault=True)
+            except Exception as problem:  # whatever it is about this message, it must not block those behind it
+                log_it = logger.warning if isinstance(problem, RasaFailed) else logger.exception
+                log_it("message failed", message=pending.message.id)
+                await self._wait(pending.message, f"{type(problem).__name__}: {problem}"[:200], fault=True)
                 return
-            await self._commit(pending.message, turn)
 
     async def _next(self, contact_id: str) -> Pending | None:
         """The oldest message that is not done; None, with the contact released, when there is none."""
@@ -100,6 +104,8 @@ class InboxLane:
         async with self._database.transaction() as session:
             await self._prove_lease(session, message.contact_id)
             row = await session.get_one(Message, message.id)
+            if row.status != "received":
+                return  # done already, by a worker whose lease had run out: its replies are the ones
             now = clock.utcnow()
             row.status, row.done_at, row.parse = "done", now, turn.parse
             await outbox.write_turn(session, row.contact_id, turn.replies, now=now, turn_id=row.id)
@@ -110,22 +116,28 @@ class InboxLane:
             now = clock.utcnow()
             await self._prove_lease(session, message.contact_id)
             row = await session.get_one(Message, message.id)
-            row.attempts += 1
+            waiting = now - row.created_at
+            row.attempts += fault
             row.attempted_at = now
-            logger.warning("dialogue unavailable", message=row.id, attempts=row.attempts, problem=problem)
-            if fault and row.attempts >= ATTEMPTS_BEFORE_A_PERSON:
+            logger.warning("message waits", message=row.id, failures=row.attempts, problem=problem)
+            if row.attempts >= ATTEMPTS_BEFORE_A_PERSON:
                 await _give_to_a_person(session, row, now)
-            elif now - row.created_at > APOLOGISE_AFTER:
+            elif waiting > APOLOGISE_AFTER:
                 await _apologise_once(session, row, now)
-            delay = RETRY_SECONDS[min(row.attempts, len(RETRY_SECONDS)) - 1]
-            await queue.release(
-                session, queue.INBOX, row.contact_id, self._worker, next_at=now + timedelta(seconds=delay)
-            )
+            next_at = now + _pause(row.attempts if fault else 0, waiting)
+            await queue.release(session, queue.INBOX, row.contact_id, self._worker, next_at=next_at)
 
     async def _prove_lease(self, session: AsyncSession, contact_id: str) -> None:
         await queue.still_mine(
             session, queue.INBOX, contact_id, self._worker, now=clock.utcnow(), seconds=LEASE_SECONDS
         )
+
+
+def _pause(failures: int, waiting: timedelta) -> timedelta:
+    """How long to leave a message alone: longer after each failure of its own, or the longer Rasa is away."""
+    if failures:
+        return timedelta(seconds=RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1])
+    return timedelta(seconds=min(max(waiting.total_seconds() / 4, RETRY_SECONDS[0]), MAX_PAUSE_SECONDS))
 
 
 async def _give_to_a_person(session: AsyncSession, row: Message, now: datetime) -> None:

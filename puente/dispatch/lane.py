@@ -1,4 +1,4 @@
-"""What the three lanes have in common: poll, claim contacts, work on them concurrently, give them back."""
+"""What the three lanes have in common: claim contacts, work on them concurrently, give them back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,8 +8,9 @@ from puente import clock, log
 from puente.db import Database
 from puente.messages import queue
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.05  # how soon work that another process queued is noticed
 ERROR_PAUSE_SECONDS = 1.0
+GRACE_SECONDS = 5
 logger = log.get("worker")
 
 Work = Callable[[str], Awaitable[None]]
@@ -22,12 +23,12 @@ class Lane:
         self, database: Database, name: str, worker: str, work: Work, *, concurrency: int, lease_seconds: float
     ) -> None:
         self._database = database
-        self._name = name
+        self.name = name
         self._worker = worker
         self._work = work
         self._lease_seconds = lease_seconds
         self._concurrency = concurrency
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}  # by contact
         self._wake = asyncio.Event()
         self._on_finish: Callable[[], None] = lambda: None
 
@@ -44,10 +45,11 @@ class Lane:
         try:
             while True:
                 await self._claim_and_start()
-                await self._pause()
+                await self._wake.wait()
+                self._wake.clear()
         finally:
             if self._running:
-                await asyncio.wait(self._running, timeout=5)
+                await asyncio.wait(self._running.values(), timeout=GRACE_SECONDS)
 
     async def _claim_and_start(self) -> None:
         free = self._concurrency - len(self._running)
@@ -55,24 +57,23 @@ class Lane:
             return
         try:
             for contact_id in await self._claim(free):
-                task = asyncio.create_task(self._guarded(contact_id))
-                self._running.add(task)
-                task.add_done_callback(self._finished)
+                # One of our own whose lease ran out while this process was held up: the claim renewed it.
+                if contact_id not in self._running:
+                    task = asyncio.create_task(self._guarded(contact_id), name=contact_id)
+                    self._running[contact_id] = task
+                    task.add_done_callback(self._finished)
         except Exception:
-            logger.exception("the queue cannot be read", lane=self._name)
+            logger.exception("the queue cannot be read", lane=self.name)
             await asyncio.sleep(ERROR_PAUSE_SECONDS)
 
     async def _claim(self, limit: int) -> list[str]:
-        async with self._database.reading() as session:  # most polls find nothing and need no write lock
-            if not await queue.anything_ready(session, self._name, now=clock.utcnow()):
-                return []
         async with self._database.transaction() as session:
             return await queue.claim(
-                session, self._name, self._worker, limit=limit, seconds=self._lease_seconds, now=clock.utcnow()
+                session, self.name, self._worker, limit=limit, seconds=self._lease_seconds, now=clock.utcnow()
             )
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task.get_name()]
         self._wake.set()
         self._on_finish()
 
@@ -80,9 +81,9 @@ class Lane:
         try:
             await self._work(contact_id)
         except queue.LeaseLost:
-            logger.info("another worker took over", lane=self._name, contact=contact_id)
+            logger.info("another worker took over", lane=self.name, contact=contact_id)
         except Exception:
-            logger.exception("work failed", lane=self._name, contact=contact_id)
+            logger.exception("work failed", lane=self.name, contact=contact_id)
             await self._give_back(contact_id)
 
     async def _give_back(self, contact_id: str) -> None:
@@ -90,14 +91,19 @@ class Lane:
         again = clock.utcnow() + timedelta(seconds=ERROR_PAUSE_SECONDS)
         try:
             async with self._database.transaction() as session:
-                await queue.release(session, self._name, contact_id, self._worker, next_at=again)
+                await queue.release(session, self.name, contact_id, self._worker, next_at=again)
         except Exception:
-            logger.exception("the contact could not be given back", lane=self._name, contact=contact_id)
+            logger.exception("the contact could not be given back", lane=self.name, contact=contact_id)
 
-    async def _pause(self) -> None:
+
+async def watch(database: Database, lanes: dict[str, Lane]) -> None:
+    """Wake each lane that has work ready. One cheap look for all lanes, without a write lock, until cancelled."""
+    while True:
         try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+            async with database.reading() as session:
+                for name in await queue.lanes_ready(session, now=clock.utcnow()):
+                    lanes[name].wake()
+        except Exception:
+            logger.exception("the queue cannot be read")
+            await asyncio.sleep(ERROR_PAUSE_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)

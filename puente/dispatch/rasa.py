@@ -8,13 +8,15 @@ import httpx
 
 from puente.settings import Settings
 
+THIS_MESSAGE = (400, 413, 422, 500)  # answers that blame the message; any other means that Rasa is not ready
+
 
 class RasaUnavailable(Exception):
     """Rasa cannot be reached or is still loading; the message waits."""
 
 
 class RasaFailed(Exception):
-    """Rasa answered, but could not handle this very message."""
+    """Rasa was there, but could not handle this very message."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,23 @@ class Rasa:
         }
         try:
             response = await self._http.post("/webhooks/puente/turn", json=message)
+        except httpx.ReadTimeout as problem:  # it took the message and never finished: perhaps it never will
+            raise RasaFailed(type(problem).__name__) from problem
         except httpx.HTTPError as problem:
             raise RasaUnavailable(type(problem).__name__) from problem
-        if response.status_code == 500:
-            raise RasaFailed(response.text[:200])
+        if response.status_code in THIS_MESSAGE:
+            raise RasaFailed(f"HTTP {response.status_code}")
         if response.status_code != 200:
             raise RasaUnavailable(f"HTTP {response.status_code}")
-        answer = response.json()
-        return Turn(answer["replies"], answer.get("parse"))
+        return _turn(response)
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+def _turn(response: httpx.Response) -> Turn:
+    try:
+        answer = response.json()
+        return Turn(list(answer["replies"]), answer.get("parse"))
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise RasaFailed("an answer that is not what the protocol says") from problem

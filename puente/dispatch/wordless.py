@@ -28,7 +28,7 @@ def button_id(message: Message) -> str | None:
     if message.type == "interactive":
         interactive = payload.get("interactive") or {}
         reply = interactive.get("button_reply") or interactive.get("list_reply") or {}
-        return reply.get("id")
+        return str(reply.get("id") or "") or None
     if message.type == "button":
-        return (payload.get("button") or {}).get("payload")
+        return str((payload.get("button") or {}).get("payload") or "") or None
     return None

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import secrets
+import signal
 import socket
+from itertools import pairwise
 
 from puente import log
 from puente.db import Database
 from puente.dispatch import gate, inbox, sender
-from puente.dispatch.lane import Lane
+from puente.dispatch.lane import Lane, watch
 from puente.dispatch.rasa import Rasa
 from puente.messages import queue
 from puente.settings import Settings
@@ -23,7 +26,7 @@ async def run(settings: Settings) -> None:
     """Work until cancelled."""
     database = Database(settings.puente_database_url)
     rasa, whatsapp = Rasa(settings), WhatsApp(settings)
-    name = f"{socket.gethostname()}-{os.getpid()}"
+    name = f"{_machine()}:{os.getpid()}:{secrets.token_hex(3)}"
     gate_work = gate.GateLane(database, name)
     inbox_work = inbox.InboxLane(database, rasa, name)
     outbox_work = sender.OutboxLane(database, whatsapp, name)
@@ -48,27 +51,48 @@ async def run(settings: Settings) -> None:
             lease_seconds=sender.LEASE_SECONDS,
         ),
     ]
-    for lane, following in zip(lanes, lanes[1:], strict=False):
+    for lane, following in pairwise(lanes):
         lane.on_finish(following.wake)  # what one lane finishes is the next one's work
-    await _free_leases_of_the_dead(database)
+    await _free_leases_of_the_dead(database, name)
     logger.info("worker started", worker=name)
+    _end_on_sigterm()
     try:
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
                 group.create_task(lane.run())
+            group.create_task(watch(database, {lane.name: lane for lane in lanes}))
     finally:
         await rasa.close()
         await whatsapp.close()
         await database.close()
 
 
-async def _free_leases_of_the_dead(database: Database) -> None:
-    """A worker of this host that was killed left leases behind; do not make families wait until they expire."""
+def _end_on_sigterm() -> None:
+    """Let an order to stop cancel the work, so that what is being sent right now gets its answer stored."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+async def _free_leases_of_the_dead(database: Database, own_name: str) -> None:
+    """A worker of this machine that was killed left leases behind; do not make families wait until they expire."""
     async with database.transaction() as session:
         for holder in await queue.holders(session):
-            host, _, pid = holder.rpartition("-")
-            if host == socket.gethostname() and not _alive(int(pid)):
+            machine, _, process = holder.partition(":")
+            pid, _, _ = process.partition(":")
+            # Our own process id under another name: a container that was started again.
+            gone = pid.isdecimal() and (int(pid) == os.getpid() or not _alive(int(pid)))
+            if machine == _machine() and holder != own_name and gone:
+                logger.info("leases of a dead worker freed", holder=holder)
                 await queue.release_all(session, holder)
+
+
+def _machine() -> str:
+    """The host, and on Linux the process namespace in it: process ids of different containers say nothing."""
+    try:
+        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _alive(pid: int) -> bool:

@@ -75,7 +75,8 @@ class Unit:
     centre: str | None = None  # the medical centre it stands in, with other units
     pediatric: bool = False  # preferred when a name fits several units of one centre
     aliases: tuple[str, ...] = ()
-    city_aliases: tuple[str, ...] = ()
+    city_aliases: tuple[str, ...] = ()  # what people call the city: good for all its units
+    near: tuple[str, ...] = ()  # the neighbourhood: good for this unit only
     common_words: tuple[str, ...] = ()  # as in Representation
     verify: bool = False
 

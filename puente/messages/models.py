@@ -73,8 +73,9 @@ class Message(Base):
     error_text: Mapped[str | None]
 
     # both: work on the row
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)  # inbound: only those in which this very message failed
     attempted_at: Mapped[datetime | None] = mapped_column(DateTimeUTC)
+    not_before: Mapped[datetime | None] = mapped_column(DateTimeUTC)  # outbound: the sender leaves it alone until then
     done_at: Mapped[datetime | None] = mapped_column(DateTimeUTC)
 
 

@@ -81,11 +81,11 @@ async def release(session: AsyncSession, lane: str, contact_id: str, worker: str
         )
 
 
-async def anything_ready(session: AsyncSession, lane: str, *, now: datetime) -> bool:
-    """Whether some contact waits in `lane`; a cheap look before the claim's write lock."""
+async def lanes_ready(session: AsyncSession, *, now: datetime) -> list[str]:
+    """The lanes in which some contact is ready and free."""
     free = or_(QueueEntry.leased_until.is_(None), QueueEntry.leased_until < now)
-    query = select(QueueEntry.contact_id).where(QueueEntry.lane == lane, QueueEntry.ready_at <= now, free).limit(1)
-    return (await session.execute(query)).first() is not None
+    query = select(QueueEntry.lane).where(QueueEntry.ready_at <= now, free).distinct()
+    return list((await session.execute(query)).scalars())
 
 
 async def holders(session: AsyncSession) -> list[str]:

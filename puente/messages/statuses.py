@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente.messages.models import Message, Status
+from puente.whatsapp.errors import rule_for
 
 RANK = {"queued": 0, "sending": 1, "failed": 2, "sent": 3, "delivered": 4, "read": 5}
 # WhatsApp's `played` (voice) says as much as `read`.
@@ -30,11 +31,18 @@ async def apply_status(session: AsyncSession, wamid: str, message_id: int | None
     The row may not know its wamid yet: the event can overtake the HTTP answer that carries it, and after a crash
     between sending and storing the event is the only proof that WhatsApp accepted the message.
     """
-    known_as = [Message.wamid == wamid]
-    if message_id is not None:
-        known_as.append(Message.id == message_id)
-    query = select(Message).where(or_(*known_as), Message.direction == "out").with_for_update()
-    message = (await session.execute(query)).scalars().first()
+    # By our id only while the row lacks a wamid and was tried: else the id belongs to another row of that number,
+    # of before a restored backup for example, and a message that still waits would pass for sent.
+    tried = and_(Message.id == message_id, Message.wamid.is_(None), Message.attempts > 0)
+    known_as = or_(Message.wamid == wamid, tried) if message_id is not None else Message.wamid == wamid
+    query = (
+        select(Message)
+        .where(known_as, Message.direction == "out")
+        .order_by(Message.wamid.is_(None))
+        .limit(1)
+        .with_for_update()
+    )
+    message = (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
     if message is None:
         return
     if message.wamid is None:
@@ -49,6 +57,8 @@ async def catch_up(session: AsyncSession, message: Message) -> None:
         message.status = merge(message.status, event.status)
         if message.status == "failed" and event.status == "failed":
             _note_error(message, event.payload)
+    if message.status != "failed":
+        message.error_code = message.error_text = None
 
 
 def _note_error(message: Message, payload: dict[str, Any]) -> None:
@@ -56,4 +66,4 @@ def _note_error(message: Message, payload: dict[str, Any]) -> None:
     error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code = error.get("code")
     message.error_code = code if isinstance(code, int) and 0 <= code < 2**31 else None
-    message.error_text = str(error.get("title") or error.get("message") or "")[:300] or None
+    message.error_text = rule_for(message.error_code, 200).reason

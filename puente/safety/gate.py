@@ -19,7 +19,9 @@ _SIGNS: dict[str, str] = {
     "cateter": r"cateter\w*\W+(?:\w+\W+){0,4}(rojo|pus|salio|infectad)",
 }
 _DEGREES = re.compile(r"\b(3[89]|4[01])([.,:]\d)?\b")
-_NOT_NOW = re.compile(r"\b(ya no|sin|no (ha )?(tiene|tuvo|trae)|nunca|si (le )?(da|llega|tiene)|cuando (le )?d[ae]|ayer|hace)\b")
+_NOT_NOW = re.compile(
+    r"\b(ya no|sin|no (ha )?(tiene|tuvo|trae)|nunca|si (le )?(da|llega|tiene)|cuando (le )?d[ae]|ayer|hace)\b"
+)
 
 
 @dataclass(frozen=True)

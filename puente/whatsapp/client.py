@@ -8,6 +8,7 @@ import httpx
 from puente.contacts.models import Contact
 from puente.settings import Settings
 
+UNSENDABLE = 100  # Meta's own code for "invalid parameter"
 CLEARLY_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -20,7 +21,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """WhatsApp did not take the message, or could not be reached at all (`code` None, `http_status` 503)."""
+    """WhatsApp did not take the message (`code` says why), or it never got there (`code` None)."""
 
     code: int | None
     http_status: int
@@ -56,6 +57,8 @@ class WhatsApp:
             return Refused(None, 503, type(problem).__name__)
         except httpx.HTTPError as problem:
             return Unknown(type(problem).__name__)
+        except UnicodeEncodeError as problem:  # half an emoji: no try will ever send it
+            return Refused(UNSENDABLE, 400, type(problem).__name__)
         return _outcome(response)
 
     async def mark_read_and_typing(self, wamid: str) -> None:
@@ -89,11 +92,20 @@ def _outcome(response: httpx.Response) -> Accepted | Refused | Unknown:
     except ValueError:
         answer = {}
     if response.is_success:
-        try:
-            return Accepted(str(answer["messages"][0]["id"]))
-        except (KeyError, IndexError, TypeError):
-            return Unknown("an answer without the message's id")
+        wamid = _wamid(answer)
+        return Accepted(wamid) if wamid else Unknown("an answer without the message's id")
     error = answer.get("error") if isinstance(answer, dict) else None
-    error = error if isinstance(error, dict) else {}
-    code = error.get("code")
-    return Refused(code if isinstance(code, int) else None, response.status_code, str(error.get("message", "")))
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(error, dict) and isinstance(code, int):
+        return Refused(code, response.status_code, str(error.get("message", "")))
+    if response.status_code >= 500:  # not WhatsApp's own words: something on the way, before or after it
+        return Unknown(f"HTTP {response.status_code}")
+    return Refused(None, response.status_code, "")
+
+
+def _wamid(answer: Any) -> str | None:
+    try:
+        wamid = answer["messages"][0]["id"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return wamid if isinstance(wamid, str) and wamid else None

@@ -16,6 +16,7 @@ BUTTONS_LIMIT, BUTTON_TITLE_LIMIT = 3, 20
 ROWS_LIMIT, ROW_TITLE_LIMIT, ROW_DESCRIPTION_LIMIT = 10, 24, 72
 PAYLOAD_LIMIT = 200  # rows allow 200 characters of id, buttons 256
 LIST_BUTTON = "Ver opciones"
+NAMELESS = "Opción"
 
 Reply = dict[str, Any]
 Body = dict[str, Any]
@@ -26,14 +27,13 @@ def compose(replies: Sequence[Reply]) -> list[Body]:
     bodies: list[Body] = []
     paragraphs: list[str] = []
     for reply in replies:
-        if text := (reply.get("text") or "").strip():
+        if image := reply.get("image"):
+            bodies += [*_texts("\n\n".join(paragraphs)), {"type": "image", "image": {"link": image}}]
+            paragraphs = []
+        if text := _sendable(reply.get("text") or ""):
             paragraphs.append(text)
         if buttons := reply.get("buttons"):
             bodies += _with_choices("\n\n".join(paragraphs), buttons)
-            paragraphs = []
-        elif image := reply.get("image"):
-            bodies += _texts("\n\n".join(paragraphs))
-            bodies.append({"type": "image", "image": {"link": image}})
             paragraphs = []
     return bodies + _texts("\n\n".join(paragraphs))
 
@@ -54,7 +54,7 @@ def shown_text(body: Body) -> str:
 
 def shorten(text: str, limit: int) -> str:
     """`text` in at most `limit` code points, cut between graphemes and marked with an ellipsis."""
-    text = text.strip()
+    text = _sendable(text)
     if len(text) <= limit:
         return text
     kept = ""
@@ -88,6 +88,11 @@ def _best_cut(text: str, limit: int) -> int:
     return cut or limit
 
 
+def _sendable(text: str) -> str:
+    """Without what neither the database nor WhatsApp takes: NUL characters and halves of emoji."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode().strip()
+
+
 def _texts(text: str) -> list[Body]:
     return [text_body(piece) for piece in split(text, TEXT_LIMIT)]
 
@@ -103,7 +108,7 @@ def _with_choices(text: str, buttons: Sequence[dict[str, str]]) -> list[Body]:
 
 
 def _buttons(buttons: Sequence[dict[str, str]]) -> dict[str, Any]:
-    titles = _unique([shorten(button["title"], BUTTON_TITLE_LIMIT) for button in buttons], BUTTON_TITLE_LIMIT)
+    titles = _titles(buttons, BUTTON_TITLE_LIMIT)
     replies = [
         {"type": "reply", "reply": {"id": button["payload"], "title": title}}
         for button, title in zip(buttons, titles, strict=True)
@@ -112,7 +117,7 @@ def _buttons(buttons: Sequence[dict[str, str]]) -> dict[str, Any]:
 
 
 def _rows(buttons: Sequence[dict[str, str]]) -> dict[str, Any]:
-    titles = _unique([shorten(button["title"], ROW_TITLE_LIMIT) for button in buttons], ROW_TITLE_LIMIT)
+    titles = _titles(buttons, ROW_TITLE_LIMIT)
     rows = []
     for button, title in zip(buttons, titles, strict=True):
         row = {"id": button["payload"], "title": title}
@@ -122,14 +127,15 @@ def _rows(buttons: Sequence[dict[str, str]]) -> dict[str, Any]:
     return {"type": "list", "action": {"button": LIST_BUTTON, "sections": [{"title": "Opciones", "rows": rows}]}}
 
 
-def _unique(titles: list[str], limit: int) -> list[str]:
-    """WhatsApp refuses equal titles: number the repeated ones."""
-    seen: dict[str, int] = {}
-    result = []
-    for title in titles:
-        seen[title] = seen.get(title, 0) + 1
-        if seen[title] > 1:
-            suffix = f" ({seen[title]})"
-            title = shorten(title, limit - len(suffix)) + suffix
-        result.append(title)
+def _titles(buttons: Sequence[dict[str, str]], limit: int) -> list[str]:
+    """WhatsApp refuses long, empty and equal titles: they are cut, named and numbered."""
+    result: list[str] = []
+    for button in buttons:
+        title = shorten(button["title"], limit) or NAMELESS
+        shown, number = title, 1
+        while shown in result:
+            number += 1
+            suffix = f" ({number})"
+            shown = shorten(title, limit - len(suffix)) + suffix
+        result.append(shown)
     return result

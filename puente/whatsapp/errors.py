@@ -42,13 +42,13 @@ _TEMPLATE = ErrorRule(Action.FAIL, "La plantilla no existe, no coincide o está 
 
 
 def rule_for(code: int | None, http_status: int) -> ErrorRule:
-    """The rule of an error code; without a known code, the HTTP status decides."""
+    """The rule of an error code. Without one it was not WhatsApp that refused: the message is not to blame."""
     if code in _BY_CODE:
         return _BY_CODE[code]
     if code is not None and 200 <= code <= 299:
         return _PERMISSION
     if code is not None and 132000 <= code <= 132999:
         return _TEMPLATE
-    if http_status >= 500 or http_status == 429:
+    if code is None or http_status >= 500 or http_status == 429:
         return ErrorRule(Action.RETRY, "WhatsApp no respondió bien")
     return ErrorRule(Action.FAIL, f"WhatsApp rechazó el mensaje (código {code})")

@@ -1,13 +1,14 @@
 """Reads a webhook body into messages and statuses, item by item: a broken item never spoils its neighbours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from puente.contacts.service import Identity
 
 MEDIA = ("image", "video", "document", "audio", "sticker")
+MAX_IDENTIFIER = 512  # far beyond real ones; an index cannot hold any length
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Broken:
 
     reason: str
     item: Any
+
+
+Item = TypeVar("Item", InboundMessage, StatusEvent)
 
 
 def read(body: Any) -> Iterator[InboundMessage | StatusEvent | Broken]:
@@ -75,7 +79,7 @@ def _items(value: dict[str, Any], key: str) -> list[Any]:
     return items if isinstance(items, list) else [items]
 
 
-def _guard(reader: Any, item: Any, profiles: list[dict[str, Any]]) -> InboundMessage | StatusEvent | Broken:
+def _guard(reader: Callable[..., Item], item: Any, profiles: list[dict[str, Any]]) -> Item | Broken:
     try:
         return reader(item, profiles)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as problem:
@@ -97,15 +101,20 @@ def _read_message(item: dict[str, Any], profiles: list[dict[str, Any]]) -> Inbou
 
 
 def _sender(item: dict[str, Any], profiles: list[dict[str, Any]]) -> Identity:
-    wa_id, bsuid = _string(item.get("from")), _string(item.get("from_user_id"))
+    wa_id, bsuid = _identifier(item.get("from")), _identifier(item.get("from_user_id"))
     if not wa_id and not bsuid:
         raise ValueError("the message names no sender")
     for profile in profiles:
         if (wa_id and profile.get("wa_id") == wa_id) or (bsuid and profile.get("user_id") == bsuid):
-            name = profile.get("profile") or {}
-            user_id = bsuid or _string(profile.get("user_id"))
+            name = profile.get("profile")
+            name = name if isinstance(name, dict) else {}
+            user_id = bsuid or _identifier(profile.get("user_id"))
             return Identity(wa_id, user_id, _string(name.get("username")), _string(name.get("name")))
     return Identity(wa_id, bsuid)
+
+
+def _identifier(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_IDENTIFIER else None
 
 
 def _string(value: Any) -> str | None:
@@ -115,7 +124,8 @@ def _string(value: Any) -> str | None:
 def _content(item: dict[str, Any], kind: str) -> tuple[str | None, str | None]:
     """(text, button id) of a message; both None when there is nothing to understand in words."""
     if kind == "text":
-        return str(item["text"]["body"]), None
+        text = str(item["text"]["body"])
+        return (text, None) if text.strip() else (None, None)
     if kind == "interactive":
         interactive = item["interactive"]
         reply = interactive.get("button_reply") or interactive.get("list_reply")
@@ -134,6 +144,7 @@ def _read_status(item: dict[str, Any], _profiles: list[dict[str, Any]]) -> Statu
 
 
 def _nonempty(value: Any) -> str:
-    if not _string(value):
-        raise ValueError("an identifier is empty or no string")
-    return value
+    found = _identifier(value)
+    if found is None:
+        raise ValueError("an identifier is empty, too long or no string")
+    return found

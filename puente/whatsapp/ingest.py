@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from puente.messages.models import Message, Quarantine, Status, Webhook
 from puente.messages.statuses import apply_status
 from puente.whatsapp.inbound import Broken, InboundMessage, StatusEvent, read
 
+Item = InboundMessage | StatusEvent | Broken
+
 
 async def store(session: AsyncSession, body: bytes, now: datetime) -> None:
     """Keep everything that a signed body says. Repeated items are recognised by their unique ids.
@@ -26,20 +29,35 @@ async def store(session: AsyncSession, body: bytes, now: datetime) -> None:
     webhook = Webhook(body=body, received_at=now)
     session.add(webhook)
     await session.flush()
+    webhook_id = webhook.id
     for item in _items(body):
         try:
-            async with session.begin_nested():
-                await _store_item(session, item, webhook.id, now)
+            await _store_alone(session, item, webhook_id, now)
         except (DataError, IntegrityError, ValueError, OverflowError) as problem:
             raw = item.raw if isinstance(item, InboundMessage | StatusEvent) else None
-            _quarantine(session, webhook.id, Broken(f"not storable: {type(problem).__name__}", raw), now)
+            _quarantine(session, webhook_id, Broken(f"not storable: {type(problem).__name__}", raw), now)
 
 
-def _items(body: bytes) -> Any:
+async def _store_alone(session: AsyncSession, item: Item, webhook_id: int, now: datetime) -> None:
+    """Store one item so that its failure undoes nothing else."""
     try:
-        return read(_storable(json.loads(body, parse_float=_finite, parse_constant=lambda _name: None)))
+        async with session.begin_nested():
+            await _store_item(session, item, webhook_id, now)
+    except IntegrityError:  # a parallel delivery was first with something that this one looked for in vain
+        async with session.begin_nested():
+            await _store_item(session, item, webhook_id, now)
+
+
+def _items(body: bytes) -> Iterable[Item]:
+    try:
+        parsed = json.loads(body, parse_int=_whole, parse_float=_finite, parse_constant=lambda _name: None)
+        return read(_storable(parsed))
     except (ValueError, RecursionError) as problem:
         return [Broken(f"the body is not JSON: {problem}", None)]
+
+
+def _whole(number: str) -> int | None:
+    return int(number) if len(number) < 100 else None  # Python refuses thousands of digits
 
 
 def _finite(number: str) -> float | None:
@@ -58,9 +76,7 @@ def _storable(value: Any) -> Any:
     return value
 
 
-async def _store_item(
-    session: AsyncSession, item: InboundMessage | StatusEvent | Broken, webhook_id: int, now: datetime
-) -> None:
+async def _store_item(session: AsyncSession, item: Item, webhook_id: int, now: datetime) -> None:
     if isinstance(item, InboundMessage):
         await _store_message(session, item, now)
     elif isinstance(item, StatusEvent):
@@ -89,8 +105,8 @@ async def _store_message(session: AsyncSession, item: InboundMessage, now: datet
     }
     if await insert_new(session, Message, values, ["wamid"]) is None:
         return
-    # A clock ahead of ours must not hold WhatsApp's window open longer than it is.
-    contact.last_inbound_at = max(contact.last_inbound_at or item.sent_at, min(item.sent_at, now))
+    written_at = min(item.sent_at, now)  # a clock ahead of ours must not hold WhatsApp's window open longer than it is
+    contact.last_inbound_at = max(contact.last_inbound_at or written_at, written_at)
     await queue.enqueue(session, queue.GATE, contact.id, now)
 
 

@@ -1,5 +1,7 @@
 """The webhook's HTTP face."""
 
+import hmac
+
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
 
@@ -20,7 +22,7 @@ def verify_webhook(
     challenge: str = Parameter(query="hub.challenge", default=""),
 ) -> Response[str]:
     """Meta's handshake: the raw challenge back, when the token is ours."""
-    if mode == "subscribe" and token == settings.whatsapp_verify_token:
+    if mode == "subscribe" and hmac.compare_digest(token.encode(), settings.whatsapp_verify_token.encode()):
         return Response(challenge, media_type="text/plain")
     return Response("verification failed", status_code=403, media_type="text/plain")
 

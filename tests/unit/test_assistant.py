@@ -6,11 +6,13 @@ import pytest
 
 from puente import assistant
 
+INGREDIENTS = ("config.yml", "domain.yml", "data/nlu/a.yml", "data/rules/a.yml", "bot/nlu/a.py")
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A tree with a trained model."""
-    for name in ("config.yml", "domain.yml", "data/nlu/a.yml", "data/rules/a.yml", "bot/nlu/a.py", "data/knowledge/a.yml"):
+    for name in (*INGREDIENTS, "data/knowledge/a.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("one")
     (tmp_path / "models").mkdir()
@@ -23,7 +25,7 @@ def test_a_model_of_the_present_tree_is_current(tree: Path) -> None:
     assert assistant.model_is_current(tree)
 
 
-@pytest.mark.parametrize("name", ["config.yml", "domain.yml", "data/nlu/a.yml", "data/rules/a.yml", "bot/nlu/a.py"])
+@pytest.mark.parametrize("name", INGREDIENTS)
 def test_a_change_of_what_it_is_trained_from_makes_it_old(tree: Path, name: str) -> None:
     (tree / name).write_text("two")
     assert not assistant.model_is_current(tree)

@@ -86,6 +86,12 @@ async def test_identifiers_in_the_logs_of_rasa_are_masked(supervisor: Supervisor
     assert terminal.lines == ["rasa      │ failed for …01"]
 
 
+async def test_warnings_for_the_authors_of_libraries_are_left_out(supervisor: Supervisor, terminal: Terminal) -> None:
+    warning = "print('/a/b.py:7: DeprecationWarning: old'); print('  import old'); print('real'); print('  more')"
+    await supervisor.run_once(python("rasa", warning))
+    assert terminal.lines == ["rasa      │ real", "rasa      │   more"]
+
+
 async def test_json_logs_stay_json_whoever_writes_them(terminal: Terminal) -> None:
     supervisor = Supervisor(write=terminal, as_json=True)
     await supervisor.run_once(python("web", """print('{"event": "a"}'); print('plain words')"""))

@@ -9,13 +9,56 @@ from bot.nlu.entities import patterns
 from bot.nlu.entities.gazetteer import Catalogs
 from bot.nlu.normalizer import ABBREVIATIONS, Piece, number_shape, shorten, sound, strip_accents
 
-_DAYS = {"lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domingo", "lun", "mar", "mier", "jue", "vie", "sab"}
+_DAYS = {
+    "lunes",
+    "martes",
+    "miercoles",
+    "jueves",
+    "viernes",
+    "sabado",
+    "domingo",
+    "lun",
+    "mar",
+    "mier",
+    "jue",
+    "vie",
+    "sab",
+}
 _MONTHS = {
     "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
     "diciembre", "ene", "feb", "abr", "jun", "jul", "ago", "sep", "sept", "oct", "nov", "dic",
 }  # fmt: skip
-_TIMES = {"dia", "dias", "semana", "semanas", "mes", "meses", "ano", "anos", "quincena", "rato", "hora", "horas", "min", "hrs"}
-_WHEN = {"hoy", "ayer", "antier", "anoche", "manana", "ahorita", "antes", "pasado", "proximo", "viene", "desde", "hace", "para"}
+_TIMES = {
+    "dia",
+    "dias",
+    "semana",
+    "semanas",
+    "mes",
+    "meses",
+    "ano",
+    "anos",
+    "quincena",
+    "rato",
+    "hora",
+    "horas",
+    "min",
+    "hrs",
+}
+_WHEN = {
+    "hoy",
+    "ayer",
+    "antier",
+    "anoche",
+    "manana",
+    "ahorita",
+    "antes",
+    "pasado",
+    "proximo",
+    "viene",
+    "desde",
+    "hace",
+    "para",
+}
 _NUMBERS = {
     "un", "una", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "quince",
     "veinte", "treinta", "media", "medio", "par",

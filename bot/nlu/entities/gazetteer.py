@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 
 FILES = {"medicamento": "medicines.yml", "unidad": "units.yml", "representacion": "representations.yml"}
 NAME_KEYS = ("name", "aliases", "brands", "misspellings", "ambiguous_aliases", "ambiguous", "abbreviations", "cities")
-_LONGEST = 7
+_LONGEST = 7  # tokens in a name
+_LONGEST_NEAR = 24  # letters in a key that may be misspelt
 _TOO_COMMON = {
     "medicamento": {"ida", "metro", "gama", "puri", "ele", "la ele", "carbo", "peg", "ciclo", "actino", "suero"},
     "unidad": {"centro", "hospital", "clinica", "imss", "el seguro", "seguro", "pediatria", "la uno", "general"},
@@ -52,17 +53,18 @@ class Gazetteer:
             for at in range(len(key)):
                 self.near.setdefault(key[:at] + key[at + 1 :], set()).add(key)
 
-    def lookup(self, words: Sequence[str]) -> float:
-        """How surely these words are a name: 1 the very sound, 0.85 one letter off, 0 not at all."""
-        key = key_of(words)
+    def lookup(self, key: str, near: bool = True) -> float:
+        """How surely a key is a name: 1 the very sound, 0.85 one letter off (or two in a long one), 0 not at all."""
         if key in self.names:
             return 1.0
-        if len(key) >= 7 and not any(c.isdigit() for c in key):
-            if key in self.near or any(key[:a] + key[a + 1 :] in self.names for a in range(len(key))):
-                return 0.85
-            if any(key[:a] + key[a + 1 :] in self.near for a in range(1, len(key))):
-                return 0.85 if len(key) >= 8 else 0.0
-        return 0.0
+        if not near or not 7 <= len(key) <= _LONGEST_NEAR or any(c.isdigit() for c in key):
+            return 0.0
+        if key in self.near:
+            return 0.85
+        shorter = [key[:at] + key[at + 1 :] for at in range(len(key))]
+        if any(k in self.names for k in shorter):
+            return 0.85
+        return 0.85 if len(key) >= 8 and any(k in self.near for k in shorter[1:]) else 0.0
 
 
 @dataclass
@@ -93,14 +95,15 @@ class Catalogs:
 
     def hits(self, tokens: Sequence[str]) -> Iterator[tuple[str, int, int, float]]:
         """Every (entity, first token, token after the last, sureness) where a name stands; longest first."""
-        for first in range(len(tokens)):
-            if not any(c.isalnum() for c in tokens[first]):
+        spoken = [key_of([t]) if any(c.isalnum() for c in t) else "" for t in tokens]
+        for first, own in enumerate(spoken):
+            if not own:
                 continue
+            keys = [(after, "".join(spoken[first:after])) for after in range(first + 1, first + _LONGEST + 1)]
+            longest_first = [(a, k) for a, k in reversed(keys) if a <= len(tokens) and spoken[a - 1]]
             for entity, gazetteer in self.gazetteers.items():
-                for after in range(min(len(tokens), first + _LONGEST), first, -1):
-                    if not any(c.isalnum() for c in tokens[after - 1]):
-                        continue
-                    sure = gazetteer.lookup(tokens[first:after])
+                for after, key in longest_first:
+                    sure = gazetteer.lookup(key, near=after - first <= 2)
                     if sure:
                         yield entity, first, after, sure
                         break

@@ -10,7 +10,9 @@ from bot.nlu.entities.spans import Span
 _CURP = re.compile(r"(?<![A-Z0-9Ñ])[A-Z][AEIOUX][A-ZÑ]{2}\d{6}[HMX][A-Z]{5}[0-9A-Z]\d(?![A-Z0-9])", re.IGNORECASE)
 _LOOSE_CURP = re.compile(r"(?<![A-Z0-9Ñ])[A-ZÑ]{4}\d{6}[A-Z0-9Ñ]{8}(?![A-Z0-9])", re.IGNORECASE)
 _DIGITS = re.compile(r"(?<![\w+-])(?:\+?52[\s-]?(?:1[\s-]?)?)?\(?\d(?:[\s().-]{0,2}\d){8,12}(?![\w-]|\.\d)")
-_FOLIO = re.compile(r"\bpu[\s-]{0,3}(?=[a-z]*\d)[a-z0-9]{3,5}(?:[\s-]{1,3}|(?<=\w{4}))(?=\w*)[a-z0-9]{2,5}\b", re.IGNORECASE)
+_FOLIO = re.compile(
+    r"\bpu[\s-]{0,3}(?=[a-z]*\d)[a-z0-9]{3,5}(?:[\s-]{1,3}|(?<=\w{4}))(?=\w*)[a-z0-9]{2,5}\b", re.IGNORECASE
+)
 _BLOOD = re.compile(
     r"(?<!\w)(?:AB|A|B|O|cero)\s?(?:rh\s?)?"
     r"(?:positiv[oa]|negativ[oa]|pos\b|neg\b|positibo|negatibo|rh\s?[+-]|[+](?!\d)|-(?=\s|$|[,.;?!)]))",
