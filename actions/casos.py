@@ -32,6 +32,8 @@ class ActionIniciarCaso(Action):
         said = _with_pending(tracker)
         kind = _kind_of(said.intent)
         intake = intakes.start(kind, said, sent_at(tracker))
+        if opening := catalogs.kinds()[kind].opening:
+            dispatcher.utter_message(text=opening)
         return [
             SlotSet("caso", intake.as_json()),
             SlotSet("tipo_caso", kind),

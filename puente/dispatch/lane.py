@@ -102,7 +102,8 @@ async def watch(database: Database, lanes: dict[str, Lane]) -> None:
         try:
             async with database.reading() as session:
                 for name in await queue.lanes_ready(session, now=clock.utcnow()):
-                    lanes[name].wake()
+                    if name in lanes:  # else it is the work of another kind of worker
+                        lanes[name].wake()
         except Exception:
             logger.exception("the queue cannot be read")
             await asyncio.sleep(ERROR_PAUSE_SECONDS)

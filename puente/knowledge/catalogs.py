@@ -46,6 +46,7 @@ class Kind:
     first_answer_hours: int
     required: tuple[str, ...]
     helpful: tuple[str, ...] = ()
+    opening: str = ""  # what the family reads first, before anything is asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Found:
     label: str
     start: int
     end: int
+    source: str = ""
     status: str = "plain"
 
 
@@ -153,6 +154,7 @@ def _prefixes(stem: str) -> set[str]:
 @dataclass(slots=True)
 class _Expression:
     label: str
+    source: str
     steps: tuple[tuple[int, _Element], ...]  # how many tokens may stand before it, and the element
 
 
@@ -192,7 +194,7 @@ class Lexicon:
             gap = 0
         if not steps:
             return
-        expression = _Expression(label, tuple(steps))
+        expression = _Expression(label, " ".join(elements), tuple(steps))
         first = steps[0][1]
         for word in first.exact:
             self._by_exact[word].append(expression)
@@ -220,13 +222,13 @@ class Lexicon:
     def find(self, tokens: list[Token]) -> Iterator[Found]:
         """Every expression in the message, the longest of each that begin at the same word."""
         for start, token in enumerate(tokens):
-            longest: dict[str, int] = {}
+            longest: dict[str, Found] = {}
             for expression in self._starts(token.text):
                 end = _match(tokens, start + 1, expression.steps, 1)
-                if end > longest.get(expression.label, 0):
-                    longest[expression.label] = end
-            for label, end in longest.items():
-                yield Found(label, start, end)
+                best = longest.get(expression.label)
+                if end and (best is None or end > best.end):
+                    longest[expression.label] = Found(expression.label, start, end, expression.source)
+            yield from longest.values()
 
 
 def _without_options(elements: list[str]) -> list[list[str]]:
@@ -273,8 +275,8 @@ def read(text: str) -> Reading:
     reading = Reading(tokens)
     found = list(words.find(tokens))
     signs = [f for f in found if f.label.startswith("signs:")]
-    reading.scopes = [Found(f.label[6:], f.start, f.end) for f in found if f.label.startswith("scope:")]
-    reading.signs = [Found(f.label[6:], f.start, f.end) for f in signs if not _inside_longer(f, signs)]
+    reading.scopes = [Found(f.label[6:], f.start, f.end, f.source) for f in found if f.label.startswith("scope:")]
+    reading.signs = [Found(f.label[6:], f.start, f.end, f.source) for f in signs if not _inside_longer(f, signs)]
     starts = _sentence_starts(tokens)
     scopes_by_sentence: dict[int, list[Found]] = defaultdict(list)
     for scope in reading.scopes:
@@ -339,12 +341,22 @@ def _status(sign: Found, tokens: list[Token], scopes: list[Found]) -> str:
             if scope.label != label:
                 continue
             if label == "resolved":
+                if scope.end == sign.start and tokens[sign.start - 1].text == "bien":
+                    continue  # "está bien pálido": very, not well
                 near = -reach <= scope.start - sign.end <= reach or -reach <= sign.start - scope.end <= reach
             else:
-                near = 0 <= sign.start - scope.start <= reach or (label != "hypothetical" and scope.start >= sign.start)
+                near = 0 <= sign.start - scope.start <= reach or (label == "past" and scope.start >= sign.start)
             if near:
-                return label
+                return "asked" if label == "hypothetical" and _going_on(sign, tokens) else label
     return "asked" if tokens[sign.start].asked else "plain"
+
+
+def _going_on(sign: Found, tokens: list[Token]) -> bool:
+    """ "¿y si no orina desde ayer?" asks about something that is happening."""
+    for i in range(sign.start, min(sign.end + 6, len(tokens) - 1)):
+        if tokens[i].text in ("desde", "dende", "yeba", "ase") and "hora" in tokens[i + 1].tags:
+            return True
+    return False
 
 
 def _negated(sign: Found, tokens: list[Token]) -> bool:
@@ -412,6 +424,7 @@ def describe(reading: Reading) -> dict[str, float]:
     for sign in reading.signs:
         out[f"sign:{sign.label}:{sign.status}"] += 1
         out[f"any:{sign.status}"] += 1
+        out[f"said:{sign.source}:{'now' if sign.status in ('plain', 'asked') else 'not'}"] = 1
         out[f"sign:{sign.label}"] += 1
         out[f"tense:{sign.label}:{_tense(reading, sign)}"] += 1
     kinds = {sign.label for sign in reading.signs if sign.status == "plain"}

@@ -21,7 +21,7 @@ SILENCE_SECONDS = 3
 
 @pytest.mark.parametrize("path", CONVERSATIONS, ids=lambda path: path.stem)
 async def test_the_conversation_ends_as_written(path: Path, stack: Stack) -> None:
-    conversation = yaml.safe_load(path.read_text("utf-8"))
+    conversation = _read(path)
     wa_id = f"5215555{6 + CONVERSATIONS.index(path) // 1000}{CONVERSATIONS.index(path):05d}"
     async with Simulator(stack.simulator_url) as simulator:
         phone = simulator.phone(wa_id)
@@ -31,6 +31,11 @@ async def test_the_conversation_ends_as_written(path: Path, stack: Stack) -> Non
         _check_case(stack, wa_id, conversation["termina"])
     if "con_una_persona" in conversation:
         assert _conversation(stack, wa_id)["owner"] == "persona"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    conversation: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return conversation
 
 
 async def _play(phone: Phone, step: dict[str, Any]) -> None:

@@ -3,70 +3,35 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 from typing import Sequence
+
+import yaml
 
 from bot.nlu.entities import patterns
 from bot.nlu.entities.gazetteer import Catalogs
 from bot.nlu.normalizer import ABBREVIATIONS, Piece, number_shape, shorten, sound, strip_accents
 
-_DAYS = {
-    "lunes",
-    "martes",
-    "miercoles",
-    "jueves",
-    "viernes",
-    "sabado",
-    "domingo",
-    "lun",
-    "mar",
-    "mier",
-    "jue",
-    "vie",
-    "sab",
+_WORDS = {
+    "day": "lunes martes miercoles jueves viernes sabado domingo lun mar mier mie jue juev vie sab dom",
+    "month": "enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre diciembre "
+    "ene feb abr jun jul ago sep sept oct nov dic",
+    "span": "dia dias semana semanas mes meses ano anos añito añitos quincena quincenas rato sem",
+    "when": "hoy ayer antier anteayer anoche antenoche manana ahorita pasado proximo viene desde hace para hasta antes",
+    "number": "un una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis veinte "
+    "veintiuno veinticinco treinta cuarenta cincuenta media medio par",
 }
-_MONTHS = {
-    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
-    "diciembre", "ene", "feb", "abr", "jun", "jul", "ago", "sep", "sept", "oct", "nov", "dic",
-}  # fmt: skip
-_TIMES = {
-    "dia",
-    "dias",
-    "semana",
-    "semanas",
-    "mes",
-    "meses",
-    "ano",
-    "anos",
-    "quincena",
-    "rato",
-    "hora",
-    "horas",
-    "min",
-    "hrs",
-}
-_WHEN = {
-    "hoy",
-    "ayer",
-    "antier",
-    "anoche",
-    "manana",
-    "ahorita",
-    "antes",
-    "pasado",
-    "proximo",
-    "viene",
-    "desde",
-    "hace",
-    "para",
-}
-_NUMBERS = {
-    "un", "una", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "quince",
-    "veinte", "treinta", "media", "medio", "par",
-}  # fmt: skip
-_LISTS = {
-    name: {sound(w) for w in words}
-    for name, words in (("day", _DAYS), ("month", _MONTHS), ("span", _TIMES), ("when", _WHEN), ("number", _NUMBERS))
-}
+
+
+@lru_cache(maxsize=1)
+def _lists() -> dict[str, frozenset[str]]:
+    """Word lists by sound: the short ones above and those of ``wordlists.yml``."""
+    written = yaml.safe_load((Path(__file__).parent / "wordlists.yml").read_text(encoding="utf-8"))
+    return {
+        name: frozenset(sound(shorten(strip_accents(w))) for w in words.split())
+        for name, words in {**_WORDS, **written}.items()
+    }
 
 
 def shape(token: str) -> str:
@@ -108,16 +73,17 @@ def features(tokens: Sequence[Piece], text: str, catalogs: Catalogs) -> list[lis
     return result
 
 
-def _own(token: str) -> tuple[str, str, list[str]]:
+@lru_cache(maxsize=20_000)
+def _own(token: str) -> tuple[str, str, tuple[str, ...]]:
     lower = token.lower()
     word = shorten(strip_accents(ABBREVIATIONS.get(lower, lower)))
     marked = number_shape(word)
     word = marked or word
     spoken = sound(word) if marked is None else word
-    lists = ["in_" + name for name, words in _LISTS.items() if spoken in words]
+    lists = ["in_" + name for name, words in _lists().items() if spoken in words]
     if token.isdigit():
         lists.append(f"digits={min(len(token), 5)}")
-    return word, spoken, lists
+    return word, spoken, tuple(lists)
 
 
 def _named(tokens: Sequence[Piece], text: str, catalogs: Catalogs) -> list[list[str]]:
