@@ -179,7 +179,8 @@ def _state_after(tracker: DialogueStateTracker, forgotten: list[Event], moment: 
     events += _last_slot_values(forgotten)
     if then.is_paused():
         events.append(ConversationPaused(timestamp=moment))
-    events += [event for event in forgotten if event is then.latest_bot_utterance]
+    last_words = (then.latest_message, then.latest_bot_utterance)
+    events += [event for event in forgotten if any(event is last for last in last_words)]
     return _known_slots_only(tracker, events)
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock, log
 from puente import settings as configuration
@@ -17,6 +18,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Puente: the 
 Result = TypeVar("Result")
 token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
 app.add_typer(token_app, name="token")
+duty_app = typer.Typer(no_args_is_help=True, help="People who are alerted of urgent cases.")
+app.add_typer(duty_app, name="duty")
 
 
 def main() -> None:
@@ -85,7 +88,7 @@ def understand(source: Path, target: Path) -> None:
     """Write what the assistant understands of each JSON line of SOURCE to TARGET."""
     from puente import assistant
     from puente.training import commands
-    from puente.training.understand import BadLine
+    from puente.training.lines import BadLine
 
     try:
         count = commands.understand(_start(), source, target)
@@ -95,18 +98,58 @@ def understand(source: Path, target: Path) -> None:
 
 
 @app.command()
-def evaluate(source: Path) -> None:
+def evaluate(
+    source: Path,
+    floors: Annotated[Path | None, typer.Option(help="YAML of thresholds: exit 1 when one is not held")] = None,
+) -> None:
     """Measure the assistant on labelled JSON lines; a report as JSON and as a page."""
     from puente import assistant
     from puente.training import commands
-    from puente.training.understand import BadLine
+    from puente.training.floors import FloorsError
+    from puente.training.lines import BadLine
 
     try:
-        _, as_json, as_page = commands.evaluate(_start(), source)
-    except (assistant.TrainingError, commands.UnderstandingError, BadLine) as problem:
+        report, as_json, as_page = commands.evaluate(_start(), source, floors)
+    except (assistant.TrainingError, commands.UnderstandingError, BadLine, FloorsError) as problem:
         sys.exit(f"puente: {problem}")
-    typer.echo(as_json.read_text())
+    typer.echo(as_json.read_text("utf-8"))
     typer.echo(f"informe: {as_json} y {as_page}", err=True)
+    if report.not_held:
+        sys.exit("\n".join(["puente: no se cumplen estos umbrales:", *report.not_held]))
+
+
+@duty_app.command("add")
+def duty_add(
+    name: str,
+    phone: Annotated[str, typer.Argument(help="WhatsApp number with country code")],
+    area: Annotated[str, typer.Option(help="Area that is alerted")] = "atencion_medica",
+    step: Annotated[int, typer.Option(help="1: at once; 2: when nobody took it; and so on")] = 1,
+) -> None:
+    """Put somebody on duty for alarms."""
+    from puente.knowledge import catalogs
+    from puente.safety import duty
+
+    if area not in catalogs.areas():
+        sys.exit(f"puente: there is no area {area!r}; there are: {', '.join(catalogs.areas())}")
+    _in_transaction(lambda session: duty.add(session, area=area, name=name, phone=phone, step=step, now=clock.utcnow()))
+
+
+@duty_app.command("list")
+def duty_list() -> None:
+    """Who is on duty."""
+    from puente.safety import duty
+
+    for person in _in_transaction(duty.on_duty):
+        typer.echo(f"{person.id}\t{person.area}\t{person.step}\t{person.name}")
+
+
+@duty_app.command("remove")
+def duty_remove(person_id: int) -> None:
+    """Take somebody off duty, by the number that `duty list` shows."""
+    from puente.safety import duty
+
+    if not _in_transaction(lambda session: duty.remove(session, person_id)):
+        sys.exit(f"puente: nobody on duty has the number {person_id}")
 
 
 @token_app.command("create")
@@ -167,6 +210,20 @@ async def _revoke_token(settings: Settings, name: str) -> bool:
             return await tokens.revoke(session, name, clock.utcnow())
     finally:
         await database.close()
+
+
+def _in_transaction(work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+    """Run one piece of work on the configured database."""
+
+    async def run() -> Result:
+        database = Database(_start().puente_database_url)
+        try:
+            async with database.transaction() as session:
+                return await work(session)
+        finally:
+            await database.close()
+
+    return _run(run())
 
 
 def _start() -> Settings:

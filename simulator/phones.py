@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from puente.settings import Settings
+from puente.whatsapp import templates
 from simulator import choices, webhooks
 from simulator.errors import GraphError
 from simulator.faults import Chaos
@@ -21,6 +22,8 @@ class Phones:
     def __init__(self, settings: Settings, seed: int | None = None) -> None:
         self.settings = settings
         self.world = World()
+        for template in templates.all_templates().values():  # as if an operator had submitted them
+            self.world.add_template(template.name, template.language, template.category, template.components())
         self.chaos = Chaos(seed)
         self.deliverer = Deliverer(settings, self.chaos)
         self._requests: list[float] = []  # when the last second's sending requests came

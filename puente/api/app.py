@@ -16,6 +16,7 @@ from puente.api import auth, health
 from puente.cases.routes import CasesController
 from puente.contacts.routes import ConversationsController
 from puente.db import Database
+from puente.safety.routes import AlarmsController, fixed_texts
 from puente.settings import Settings
 from puente.whatsapp.routes import receive_webhook, verify_webhook
 
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> Litestar:
 
     api = Router(
         path="/api/v1",
-        route_handlers=[CasesController, ConversationsController],
+        route_handlers=[CasesController, ConversationsController, AlarmsController, fixed_texts],
         guards=[auth.require_token],
         security=[{"token": []}],
     )

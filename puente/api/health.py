@@ -1,16 +1,20 @@
 """Alive, ready and metrics."""
 
 import asyncio
+from collections import Counter, defaultdict
 from typing import Any
 
 import httpx
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock
 from puente.db import Database
 from puente.messages.models import Message, Quarantine, QueueEntry
+from puente.safety import alarms, duty
+from puente.safety.models import Alarm
 from puente.settings import Settings
 
 
@@ -42,6 +46,11 @@ async def metrics(database: Database) -> bytes:
     waiting = Gauge("puente_queue_contacts", "Contacts with work waiting, by lane", ["lane"], registry=registry)
     oldest = Gauge("puente_queue_oldest_seconds", "Age of the oldest waiting contact", ["lane"], registry=registry)
     quarantined = Gauge("puente_quarantine", "Items that could not be read", registry=registry)
+    untaken = Gauge("puente_alarms_untaken", "Alarms that nobody has taken", ["level"], registry=registry)
+    taken_count = Gauge("puente_alarms_taken_count", "Alarms that a person took", ["level"], registry=registry)
+    taken_seconds = Gauge(
+        "puente_alarms_taken_seconds_sum", "Seconds from alarm to person, added up", ["level"], registry=registry
+    )
     async with database.reading() as session:
         rows = await session.execute(
             select(Message.direction, Message.status, func.count()).group_by(Message.direction, Message.status)
@@ -55,8 +64,23 @@ async def metrics(database: Database) -> bytes:
         for lane, count, since in lanes:
             waiting.labels(lane).set(count)
             oldest.labels(lane).set(max(0.0, (now - since).total_seconds()))
+        waiting_alarms = Counter(alarm.level for alarm in await alarms.untaken(session))
+        for level in duty.LEVELS:
+            untaken.labels(level).set(waiting_alarms[level])
+        for level, times in (await _times_to_take(session)).items():
+            taken_count.labels(level).set(len(times))
+            taken_seconds.labels(level).set(sum(times))
         quarantined.set((await session.execute(select(func.count()).select_from(Quarantine))).scalar_one())
     return generate_latest(registry)
+
+
+async def _times_to_take(session: AsyncSession) -> dict[str, list[float]]:
+    """Seconds from every alarm to the person who took it, by level."""
+    query = select(Alarm.level, Alarm.opened_at, Alarm.taken_at).where(Alarm.taken_at.is_not(None))
+    times: dict[str, list[float]] = defaultdict(list)
+    for level, opened_at, taken_at in await session.execute(query):
+        times[level].append((taken_at - opened_at).total_seconds())
+    return times
 
 
 async def _database_answers(database: Database) -> str:

@@ -15,6 +15,7 @@ from puente.db import Database
 from puente.knowledge import texts
 from puente.messages import outbox, transcript
 from puente.messages.models import SYSTEM, Message
+from puente.safety import alarms
 
 
 class MessageView(msgspec.Struct):
@@ -95,7 +96,9 @@ class ConversationsController(Controller):
         """From here on the bot is silent."""
         async with database.transaction() as session:
             found = await _found(session, contact)
-            await service.take(session, found.id, by=request.state.caller.name, now=clock.utcnow())
+            name, now = request.state.caller.name, clock.utcnow()
+            await service.take(session, found.id, by=name, now=now)
+            await alarms.take(session, found.id, by=name, now=now)
             return await _conversation(session, found, 50)
 
     @post("/{contact:str}/messages", summary="A person answers the family", status_code=201)
@@ -106,6 +109,7 @@ class ConversationsController(Controller):
             name, now = request.state.caller.name, clock.utcnow()
             if found.owner != PERSON:
                 await service.take(session, found.id, by=name, now=now)
+            await alarms.take(session, found.id, by=name, now=now)
             rows = await outbox.write_turn(session, found.id, [{"text": data.text}], now=now, author=f"persona:{name}")
             return [_message_view(row) for row in rows]
 

@@ -4,13 +4,16 @@ from puente.api.models import ApiToken
 from puente.cases.models import Case, CaseEvent
 from puente.contacts.models import Contact, Handoff
 from puente.messages.models import ButtonPayload, Message, Quarantine, QueueEntry, Status, Webhook
+from puente.safety.models import Alarm, DutyPerson
 
 __all__ = [
+    "Alarm",
     "ApiToken",
     "ButtonPayload",
     "Case",
     "CaseEvent",
     "Contact",
+    "DutyPerson",
     "Handoff",
     "Message",
     "Quarantine",

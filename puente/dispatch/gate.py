@@ -37,22 +37,40 @@ class GateLane:
         verdict = gate.decide(message.text or "")
         message.gated_at = now
         message.safety = verdict.as_json()
-        if verdict.tier == gate.NONE:
-            return
-        logger.warning("alarm", tier=verdict.tier, kind=verdict.kind, message=message.id)
+        if verdict.tier != gate.NONE:
+            logger.warning("alarm", tier=verdict.tier, kind=verdict.kind, message=message.id)
         try:
             async with session.begin_nested():
-                await alarms.answer(session, message, verdict, now)
+                await alarms.consider(session, message, verdict, now)
         except TROUBLE:
             raise  # the database: the whole look is repeated
         except Exception:
             logger.exception("alarm could not be raised", message=message.id)
-            await _at_least_answer(session, message, verdict, now)
+            if verdict.tier != gate.NONE:
+                await _at_least_answer(session, message, verdict, now)
+
+
+class AlarmLane:
+    """Work of the `alarm` lane: questions that nobody answered in time, alarms that nobody took."""
+
+    def __init__(self, database: Database, worker: str) -> None:
+        self._database = database
+        self._worker = worker
+
+    async def work(self, contact_id: str) -> None:
+        """Do what is due for this contact, and come back when the next thing is."""
+        async with self._database.transaction() as session:
+            now = clock.utcnow()
+            await queue.still_mine(session, queue.ALARM, contact_id, self._worker, now=now, seconds=LEASE_SECONDS)
+            await alarms.expire(session, contact_id, now)
+            await alarms.alert_again(session, contact_id, now)
+            next_at = await alarms.next_work_at(session, contact_id)
+            await queue.release(session, queue.ALARM, contact_id, self._worker, next_at=next_at)
 
 
 async def _at_least_answer(session: AsyncSession, message: Message, verdict: gate.Verdict, now: datetime) -> None:
     """The family is told what to do and a person gets the conversation, even if no case could be opened."""
-    reply = {"text": alarms.safe_answer(verdict)}
+    reply = {"text": alarms.safe_answer(verdict.kind)}
     await outbox.write_turn(session, message.contact_id, [reply], now=now, turn_id=message.id, author=SYSTEM)
     await contacts.request_handoff(
         session,

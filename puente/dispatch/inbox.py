@@ -22,6 +22,7 @@ RETRY_SECONDS = (0.5, 1, 2, 4)
 MAX_PAUSE_SECONDS = 5.0  # while Rasa is away
 APOLOGISE_AFTER = timedelta(seconds=15)
 ATTEMPTS_BEFORE_A_PERSON = 5  # failures of this very message, not of Rasa being down
+RESUMED = "resumed"  # tells the actions that the gate has dealt with the danger in this message
 logger = log.get("inbox")
 
 
@@ -32,6 +33,7 @@ class Pending:
     message: Message
     owner: str
     payload: str | None
+    resumed: str | None = None  # the text of an earlier message that an alarm had held up
 
 
 class InboxLane:
@@ -80,23 +82,30 @@ class InboxLane:
             contact = await session.get_one(Contact, contact_id)
             button_id = wordless.button_id(message)
             payload = await outbox.resolve_payload(session, contact_id, button_id) if button_id else None
-            return Pending(message, contact.owner, payload)
+            earlier_id = (message.safety or {}).get("resume")
+            earlier = await session.get(Message, earlier_id) if earlier_id else None
+            return Pending(message, contact.owner, payload, earlier.text if earlier else None)
 
     async def _turn(self, pending: Pending) -> Turn:
-        message = pending.message
-        verdict = (message.safety or {}).get("tier", gate.NONE)
-        if pending.owner != BOT or verdict == gate.CERTAIN:
+        message, safety = pending.message, pending.message.safety or {}
+        if pending.owner != BOT or safety.get("handled"):
             return Turn([], None)  # a person answers, or the gate already has
+        if pending.resumed is not None:
+            return await self._ask_rasa(message, pending.resumed, None, alarm=RESUMED)
         if message.text is None:
             return Turn(wordless.replies(message), None)
         command = pending.payload if (pending.payload or "").startswith("/") else None
+        text = message.text if command else pending.payload or message.text  # a list's title may be cut short
+        return await self._ask_rasa(message, text, command, alarm=safety.get("tier", gate.NONE))
+
+    async def _ask_rasa(self, message: Message, text: str, command: str | None, *, alarm: str) -> Turn:
         return await self._rasa.turn(
             contact_id=message.contact_id,
             wamid=message.wamid or "",
-            text=message.text if command else pending.payload or message.text,  # a list's title may be cut short
+            text=text,
             payload=command,
             sent_at=message.sent_at,
-            alarm=verdict,
+            alarm=alarm,
         )
 
     async def _commit(self, message: Message, turn: Turn) -> None:

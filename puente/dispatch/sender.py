@@ -118,7 +118,8 @@ def _hopeless(message: Message, contact: Contact, now: datetime) -> str | None:
     """Why a row is not worth another attempt, in the words that staff read; None when it is."""
     if message.status == "sending" and message.attempts >= MAX_ATTEMPTS:
         return NEVER_KNOWN
-    if contact.last_inbound_at is None or now - contact.last_inbound_at >= WINDOW:
+    outside = contact.last_inbound_at is None or now - contact.last_inbound_at >= WINDOW
+    if outside and message.type != "template":
         return OUTSIDE_WINDOW
     return None
 

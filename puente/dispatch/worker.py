@@ -1,11 +1,10 @@
-"""The worker process: the three lanes under one roof. Run as many workers as you like."""
+"""The worker process: the four lanes under one roof. Run as many workers as you like."""
 
 import asyncio
 import os
 import secrets
 import signal
 import socket
-from itertools import pairwise
 
 from puente import log
 from puente.db import Database
@@ -36,6 +35,14 @@ async def run(settings: Settings) -> None:
         ),
         Lane(
             database,
+            queue.ALARM,
+            name,
+            gate.AlarmLane(database, name).work,
+            concurrency=GATE_CONCURRENCY,
+            lease_seconds=gate.LEASE_SECONDS,
+        ),
+        Lane(
+            database,
             queue.INBOX,
             name,
             inbox_work.work,
@@ -51,8 +58,13 @@ async def run(settings: Settings) -> None:
             lease_seconds=sender.LEASE_SECONDS,
         ),
     ]
-    for lane, following in pairwise(lanes):
-        lane.on_finish(following.wake)  # what one lane finishes is the next one's work
+
+    def wake_all() -> None:  # what one lane finishes is another's work
+        for lane in lanes:
+            lane.wake()
+
+    for lane in lanes:
+        lane.on_finish(wake_all)
     await _free_leases_of_the_dead(database, name)
     logger.info("worker started", worker=name)
     _end_on_sigterm()

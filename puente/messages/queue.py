@@ -1,7 +1,8 @@
 """The queue: which contacts have work in a lane, taken by one worker at a time under a lease that expires.
 
-Lanes: `gate` (safety), `inbox` (dialogue), `outbox` (sending). A worker that dies leaves its lease behind; when it
-expires another takes over. Every commit of results first proves that the lease is still its own (`still_mine`).
+Lanes: `gate` (safety), `alarm` (questions and alerts that are due), `inbox` (dialogue), `outbox` (sending). A worker
+that dies leaves its lease behind; when it expires another takes over. Every commit of results first proves that the
+lease is still its own (`still_mine`).
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente.messages.models import QueueEntry
 
-GATE, INBOX, OUTBOX = "gate", "inbox", "outbox"
+GATE, ALARM, INBOX, OUTBOX = "gate", "alarm", "inbox", "outbox"
 
 
 class LeaseLost(Exception):

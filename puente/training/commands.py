@@ -33,9 +33,9 @@ def understand(settings: Settings, source: Path, target: Path) -> int:
     """
     if target.is_dir():
         raise UnderstandingError(f"{target} es una carpeta; escriba el nombre de un archivo")
+    messages = _read(source)
     if target.exists() and target.samefile(source):
         raise UnderstandingError("el archivo de salida es el mismo que el de entrada: se perderían sus etiquetas")
-    messages = _read(source)
     parses = _parse(settings, messages)
     answers = (complete(line.message, parse) for line, parse in zip(messages, parses, strict=True))
     _write(target, [_public(line.message, answer) for line, answer in zip(messages, answers, strict=True)])
@@ -54,8 +54,7 @@ def evaluate(settings: Settings, source: Path, floors: Path | None = None) -> tu
     if not any(line.message.get("intent") or line.message.get("entities") is not None for line in labelled):
         raise UnderstandingError(f"{source}: ningún mensaje tiene etiquetas («intent» o «entities») con qué comparar")
     understood = [
-        complete(line.message, parse)
-        for line, parse in zip(labelled, _parse(settings, labelled), strict=True)
+        complete(line.message, parse) for line, parse in zip(labelled, _parse(settings, labelled), strict=True)
     ]
     report = measure([line.message for line in labelled], understood, [line.number for line in labelled])
     if asked_for:

@@ -5,93 +5,156 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-Message = dict[str, Any]
+from puente.training.lines import Message
+
+Fits = Callable[[Message, Message], bool]
+Table = dict[str, dict[str, Any]]
+
+NOTHING = "(nada)"  # the intent of a message of which the assistant says none
+ALL = "todas"  # the row over all kinds of entities
+NO_VOICE = "(sin voz)"
+BINS = 10
+# Kinds that stand for nothing but what was written: to leave them unresolved proves nothing.
+AS_WRITTEN = frozenset({"paciente", "sintoma", "servicio"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Share:
     """A proportion with its 95 % Wilson interval."""
 
     right: int
     total: int
 
-    @property
-    def value(self) -> float:
-        return self.right / self.total if self.total else 0.0
-
     def as_json(self) -> dict[str, Any]:
         low, high = wilson(self.right, self.total)
-        return {"value": round(self.value, 4), "low": round(low, 4), "high": round(high, 4), "n": self.total}
+        value = round(self.right / self.total, 4) if self.total else None
+        return {"value": value, "low": round(low, 4), "high": round(high, 4), "right": self.right, "n": self.total}
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Scores:
-    """Precision, recall and F1 of one label."""
+    """Precision, recall and F1 of one label, from counts. None where there is nothing to divide by."""
 
-    precision: float
-    recall: float
-    f1: float
+    hits: int
     support: int
     predicted: int
+
+    @property
+    def f1(self) -> float | None:
+        everything = self.support + self.predicted
+        return 2 * self.hits / everything if everything else None
+
+    def as_json(self) -> dict[str, Any]:
+        low, high = wilson(self.hits, self.support)
+        return {
+            "precision": _ratio(self.hits, self.predicted),
+            "recall": _ratio(self.hits, self.support),
+            "recall_low": round(low, 4),
+            "recall_high": round(high, 4),
+            "f1": _rounded(self.f1),
+            "support": self.support,
+            "predicted": self.predicted,
+        }
 
 
 @dataclass
 class Report:
-    """Everything that is measured; shares and scores between 0 and 1."""
+    """Everything that is measured; shares and scores between 0 and 1, None where nothing could be measured."""
 
     messages: int
     accuracy: dict[str, Any]
-    macro_f1: float
+    macro_f1: float | None
     wrong_with_confidence: dict[str, Any]
     asked: dict[str, Any]
-    intents: dict[str, dict[str, Any]]
+    offered: dict[str, Any]
+    calibration_error: float | None
+    entity_f1: float | None
+    entity_f1_exact: float | None
+    intents: Table
+    voices: Table
     confusions: list[dict[str, Any]]
     matrix: dict[str, dict[str, int]]
-    entities_overlapping: dict[str, dict[str, Any]]
-    entities_exact: dict[str, dict[str, Any]]
-    resolution: dict[str, Any] | None
+    entities_overlapping: Table
+    entities_exact: Table
+    resolution: Table | None
     calibration: list[dict[str, Any]]
-    errors: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, Any]]
+    entity_errors: list[dict[str, Any]]
+    resolution_errors: list[dict[str, Any]]
+    not_held: list[str] | None = None  # the thresholds not held, in words; None when none were asked for
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def measure(labelled: Sequence[Message], understood: Sequence[Message]) -> Report:
-    """Compare line by line. `labelled` has `text`, `intent` and `entities`; `understood` what `make understand` writes.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A labelled message and what the assistant says of it; `line` is its place in the labelled file."""
 
-    Raises ValueError when the two do not have the same messages in the same order.
+    line: int
+    gold: Message
+    said: Message
+
+    @property
+    def intent(self) -> str:
+        return str(self.gold["intent"])
+
+    @property
+    def taken_for(self) -> str:
+        return self.said["intent"] or NOTHING
+
+    @property
+    def right(self) -> bool:
+        return self.intent == self.taken_for
+
+    @property
+    def asked(self) -> bool:
+        return bool(self.said["decision"] == "ask")
+
+
+def measure(labelled: Sequence[Message], understood: Sequence[Message], numbers: Sequence[int] | None = None) -> Report:
+    """Compare message by message. `labelled` as `lines.labelled` gives them, `understood` what `complete` makes.
+
+    A message without `intent` (or `entities`) is not measured for intents (or entities). `numbers` are the messages'
+    lines, for the lists of errors. Raises ValueError when the two do not have the same messages in the same order.
     """
     if [line["text"] for line in labelled] != [line["text"] for line in understood]:
         raise ValueError("the labelled and the understood messages are not the same, in the same order")
-    pairs = list(zip(labelled, understood, strict=True))
-    per_intent = _per_label(Counter((gold["intent"], said["intent"]) for gold, said in pairs))
-    right = sum(gold["intent"] == said["intent"] for gold, said in pairs)
-    wrong_sure = sum(gold["intent"] != said["intent"] and said["decision"] == "act" for gold, said in pairs)
-    asked = sum(said["decision"] == "ask" for _, said in pairs)
-    supported = [scores for scores in per_intent.values() if scores.support]
+    pairs = [Pair(*each) for each in zip(numbers or range(1, len(labelled) + 1), labelled, understood, strict=True)]
+    meant = [pair for pair in pairs if pair.gold.get("intent") is not None]
+    marked = [pair for pair in pairs if pair.gold.get("entities") is not None]
+    overlapping, exact = entity_scores(marked, overlap), entity_scores(marked, same_span)
+    per_intent = _per_intent(meant)
+    calibration = _calibration(meant)
     return Report(
         messages=len(pairs),
-        accuracy=Share(right, len(pairs)).as_json(),
-        macro_f1=round(sum(scores.f1 for scores in supported) / max(len(supported), 1), 4),
-        wrong_with_confidence=Share(wrong_sure, len(pairs)).as_json(),
-        asked=Share(asked, len(pairs)).as_json(),
-        intents={label: asdict(scores) for label, scores in sorted(per_intent.items())},
-        confusions=_confusions(pairs),
-        matrix=_matrix(pairs),
-        entities_overlapping=_entity_scores(pairs, _overlap),
-        entities_exact=_entity_scores(pairs, _same_span),
-        resolution=_resolution(pairs),
-        calibration=_calibration(pairs),
-        errors=[_error(gold, said) for gold, said in pairs if gold["intent"] != said["intent"]],
+        accuracy=_accuracy(meant),
+        macro_f1=_rounded(_macro_f1(per_intent.values())),
+        wrong_with_confidence=_wrong_with_confidence(meant),
+        asked=Share(sum(pair.asked for pair in pairs), len(pairs)).as_json(),
+        offered=_offered(meant),
+        calibration_error=_calibration_error(calibration),
+        entity_f1=_rounded(overlapping[ALL].f1),
+        entity_f1_exact=_rounded(exact[ALL].f1),
+        intents={label: scores.as_json() for label, scores in sorted(per_intent.items())},
+        voices=_voices(pairs),
+        confusions=_confusions(meant),
+        matrix=_matrix(meant),
+        entities_overlapping={label: scores.as_json() for label, scores in overlapping.items()},
+        entities_exact={label: scores.as_json() for label, scores in exact.items()},
+        resolution=_resolution(marked),
+        calibration=[group.as_json() for group in calibration],
+        errors=[_error(pair) for pair in meant if not pair.right],
+        entity_errors=[error for pair in marked for error in _entity_errors(pair)],
+        resolution_errors=[error for pair in marked for error in _resolution_errors(pair)],
     )
 
 
-def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
     """The Wilson score interval of a proportion (Wilson 1927); (0, 1) when nothing was measured."""
     if total == 0:
         return 0.0, 1.0
@@ -102,101 +165,283 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def _per_label(counts: Counter[tuple[str, str]]) -> dict[str, Scores]:
-    support: Counter[str] = Counter()
-    predicted: Counter[str] = Counter()
-    for (gold, said), count in counts.items():
-        support[gold] += count
-        predicted[said] += count
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+# ---- intents
+
+
+def _accuracy(pairs: Sequence[Pair]) -> dict[str, Any]:
+    return Share(sum(pair.right for pair in pairs), len(pairs)).as_json()
+
+
+def _wrong_with_confidence(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Of all messages, those that were misunderstood and acted upon without a question."""
+    return Share(sum(not pair.right and not pair.asked for pair in pairs), len(pairs)).as_json()
+
+
+def _offered(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Of the messages where it asks, those where what was meant is among the two meanings that it offers."""
+    asked = [pair for pair in pairs if pair.asked and "alternatives" in pair.said]
+    return Share(sum(pair.intent in _alternatives(pair)[:2] for pair in asked), len(asked)).as_json()
+
+
+def _alternatives(pair: Pair) -> list[str]:
+    return [entry["intent"] for entry in pair.said.get("alternatives", [])]
+
+
+def _per_intent(pairs: Sequence[Pair]) -> dict[str, Scores]:
+    support = Counter(pair.intent for pair in pairs)
+    predicted = Counter(pair.taken_for for pair in pairs)
+    hits = Counter(pair.intent for pair in pairs if pair.right)
+    return {label: Scores(hits[label], support[label], predicted[label]) for label in {*support, *predicted}}
+
+
+def _macro_f1(scores: Collection[Scores]) -> float | None:
+    """The mean over the intents that the messages hold: one that is only ever said wrongly lowers others' precision."""
+    f1s = [each.f1 or 0.0 for each in scores if each.support]
+    return sum(f1s) / len(f1s) if f1s else None
+
+
+def _voices(pairs: Sequence[Pair]) -> Table:
+    """The main figures for each voice that wrote the messages; empty when they name none."""
+    groups: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[str(pair.gold.get("voice") or NO_VOICE)].append(pair)
+    if set(groups) <= {NO_VOICE}:
+        return {}
+    return {voice: _voice(group) for voice, group in sorted(groups.items())}
+
+
+def _voice(pairs: Sequence[Pair]) -> dict[str, Any]:
+    meant = [pair for pair in pairs if pair.gold.get("intent") is not None]
+    marked = [pair for pair in pairs if pair.gold.get("entities") is not None]
     return {
-        label: _scores(counts[(label, label)], support[label], predicted[label]) for label in {*support, *predicted}
+        "messages": len(pairs),
+        "accuracy": _accuracy(meant),
+        "wrong_with_confidence": _wrong_with_confidence(meant),
+        "asked": Share(sum(pair.asked for pair in pairs), len(pairs)).as_json(),
+        "entity_f1": _rounded(entity_scores(marked, overlap)[ALL].f1),
     }
 
 
-def _scores(hits: int, support: int, predicted: int) -> Scores:
-    precision = hits / predicted if predicted else 0.0
-    recall = hits / support if support else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return Scores(round(precision, 4), round(recall, 4), round(f1, 4), support, predicted)
+def _confusions(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Which intent is taken for which, the most frequent first, with the lines where it happens."""
+    lines: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for pair in pairs:
+        if not pair.right:
+            lines[pair.intent, pair.taken_for].append(pair.line)
+    return [
+        {"intent": intent, "taken_for": taken_for, "count": len(where), "lines": where}
+        for (intent, taken_for), where in sorted(lines.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    ]
 
 
-def _confusions(pairs: Sequence[tuple[Message, Message]]) -> list[dict[str, Any]]:
-    counts = Counter((gold["intent"], said["intent"]) for gold, said in pairs if gold["intent"] != said["intent"])
-    return [{"intent": gold, "taken_for": said, "count": count} for (gold, said), count in counts.most_common(30)]
+def _matrix(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
+    matrix: dict[str, Counter[str]] = defaultdict(Counter)
+    for pair in pairs:
+        matrix[pair.intent][pair.taken_for] += 1
+    return {intent: dict(row) for intent, row in sorted(matrix.items())}
 
 
-def _matrix(pairs: Sequence[tuple[Message, Message]]) -> dict[str, dict[str, int]]:
-    matrix: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for gold, said in pairs:
-        matrix[gold["intent"]][said["intent"]] += 1
-    return {gold: dict(row) for gold, row in sorted(matrix.items())}
-
-
-def _error(gold: Message, said: Message) -> dict[str, Any]:
+def _error(pair: Pair) -> dict[str, Any]:
     return {
-        "text": gold["text"],
-        "intent": gold["intent"],
-        "taken_for": said["intent"],
-        "confidence": said["confidence"],
-        "decision": said["decision"],
+        **_place(pair),
+        "intent": pair.intent,
+        "taken_for": pair.taken_for,
+        "confidence": pair.said["confidence"],
+        "decision": pair.said["decision"],
+        "alternatives": _alternatives(pair),
     }
 
 
-def _overlap(gold: Message, said: Message) -> bool:
-    return bool(gold["start"] < said["end"] and said["start"] < gold["end"])
+def _place(pair: Pair) -> dict[str, Any]:
+    voice = {"voice": pair.gold["voice"]} if pair.gold.get("voice") else {}
+    return {"line": pair.line, "text": pair.gold["text"], **voice}
 
 
-def _same_span(gold: Message, said: Message) -> bool:
-    return bool(gold["start"] == said["start"] and gold["end"] == said["end"])
+# ---- confidence
 
 
-def _entity_scores(pairs: Sequence[tuple[Message, Message]], fits: Any) -> dict[str, dict[str, Any]]:
-    """Scores by entity and over all (`todas`, micro-averaged): each labelled span may be matched once."""
+@dataclass(frozen=True, slots=True)
+class _Bin:
+    """The messages whose confidence lies between `index` and `index + 1` tenths."""
+
+    index: int
+    confidences: list[float]
+    right: int
+
+    @property
+    def confidence(self) -> float:
+        return sum(self.confidences) / len(self.confidences)
+
+    @property
+    def gap(self) -> float:
+        return abs(self.confidence - self.right / len(self.confidences))
+
+    def as_json(self) -> dict[str, Any]:
+        share = Share(self.right, len(self.confidences)).as_json()
+        return {
+            "from": self.index / BINS,
+            "to": (self.index + 1) / BINS,
+            "messages": len(self.confidences),
+            "confidence": round(self.confidence, 4),
+            "right": share["value"],
+            "low": share["low"],
+            "high": share["high"],
+        }
+
+
+def _calibration(pairs: Sequence[Pair]) -> list[_Bin]:
+    """For each tenth of confidence: how many messages, mean confidence, share that was right."""
+    groups: dict[int, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[min(int(float(pair.said["confidence"]) * BINS), BINS - 1)].append(pair)
+    return [
+        _Bin(index, [float(pair.said["confidence"]) for pair in group], sum(pair.right for pair in group))
+        for index, group in sorted(groups.items())
+    ]
+
+
+def _calibration_error(bins: Sequence[_Bin]) -> float | None:
+    """The expected calibration error: the mean distance of confidence from truth, weighted by messages."""
+    total = sum(len(group.confidences) for group in bins)
+    return round(sum(len(group.confidences) * group.gap for group in bins) / total, 4) if total else None
+
+
+# ---- entities
+
+
+def overlap(wanted: Message, found: Message) -> bool:
+    return _shared(wanted, found) > 0
+
+
+def same_span(wanted: Message, found: Message) -> bool:
+    return bool(wanted["start"] == found["start"] and wanted["end"] == found["end"])
+
+
+def matches(wanted: Sequence[Message], found: Sequence[Message], fits: Fits) -> list[Message | None]:
+    """For each labelled span the found one of its kind that it is paired with, or None.
+
+    As many pairs as possible, each found span in one at most (augmenting paths); the longest overlap is tried first.
+    """
+    owner: dict[int, int] = {}
+    options = [
+        sorted(
+            (index for index, other in enumerate(found) if other["entity"] == want["entity"] and fits(want, other)),
+            key=lambda index: -_shared(want, found[index]),
+        )
+        for want in wanted
+    ]
+
+    def place(want: int, tried: set[int]) -> bool:
+        for index in options[want]:
+            if index not in tried:
+                tried.add(index)
+                if index not in owner or place(owner[index], tried):
+                    owner[index] = want
+                    return True
+        return False
+
+    for want in range(len(wanted)):
+        place(want, set())
+    paired = {want: found[index] for index, want in owner.items()}
+    return [paired.get(want) for want in range(len(wanted))]
+
+
+def entity_scores(pairs: Sequence[Pair], fits: Fits) -> dict[str, Scores]:
+    """Scores of each kind and, under ALL, over all of them (micro-averaged)."""
     hits: Counter[str] = Counter()
     support: Counter[str] = Counter()
     predicted: Counter[str] = Counter()
-    for gold, said in pairs:
-        free = list(said["entities"])
-        predicted.update(entity["entity"] for entity in free)
-        for wanted in gold.get("entities", []):
-            support[wanted["entity"]] += 1
-            match = next((e for e in free if e["entity"] == wanted["entity"] and fits(wanted, e)), None)
-            if match is not None:
-                free.remove(match)
-                hits[wanted["entity"]] += 1
-    table = {
-        label: asdict(_scores(hits[label], support[label], predicted[label]))
-        for label in sorted({*support, *predicted})
-    }
-    table["todas"] = asdict(_scores(hits.total(), support.total(), predicted.total()))
+    for pair in pairs:
+        wanted, found = pair.gold["entities"], pair.said["entities"]
+        support.update(entity["entity"] for entity in wanted)
+        predicted.update(entity["entity"] for entity in found)
+        hits.update(entity["entity"] for entity in matches(wanted, found, fits) if entity is not None)
+    table = {label: Scores(hits[label], support[label], predicted[label]) for label in sorted({*support, *predicted})}
+    return {**table, ALL: Scores(hits.total(), support.total(), predicted.total())}
+
+
+def _entity_errors(pair: Pair) -> list[dict[str, Any]]:
+    """What was missed, cut otherwise, or seen where nothing is."""
+    wanted, found = pair.gold["entities"], pair.said["entities"]
+    paired = matches(wanted, found, overlap)
+    errors = []
+    for want, got in zip(wanted, paired, strict=True):
+        if got is None:
+            errors.append({"error": "falta", "entity": want["entity"], "value": want["value"], "found": None})
+        elif not same_span(want, got):
+            cut = {"entity": want["entity"], "value": want["value"], "found": got["value"]}
+            errors.append({"error": "recorte", **cut})
+    used = [id(got) for got in paired if got is not None]
+    errors += [
+        {"error": "sobra", "entity": got["entity"], "value": None, "found": got["value"]}
+        for got in found
+        if id(got) not in used
+    ]
+    return [{**_place(pair), **error} for error in errors]
+
+
+def _shared(one: Message, other: Message) -> int:
+    return int(min(one["end"], other["end"]) - max(one["start"], other["start"]))
+
+
+# ---- what entities stand for
+
+
+def _judged(pair: Pair) -> list[tuple[Message, Message | None]]:
+    """The labelled entities that say what they stand for, each with what was found in its place."""
+    wanted = pair.gold["entities"]
+    return [
+        (want, got)
+        for want, got in zip(wanted, matches(wanted, pair.said["entities"], overlap), strict=True)
+        if "resolved" in want and want["entity"] not in AS_WRITTEN
+    ]
+
+
+def resolved_right(want: Message, got: Message | None) -> bool:
+    """Whether the one meant was named, or doubt was admitted: exactly the labelled candidates, or rightly left open.
+
+    An entity that was not found is resolved wrong: whoever reads the answer gets nothing of it.
+    """
+    if got is None or got.get("resolved") != want["resolved"]:
+        return False
+    if want["resolved"] is not None or "candidates" not in want:
+        return True
+    return set(got.get("candidates", [])) == set(want["candidates"])
+
+
+def _resolution(pairs: Sequence[Pair]) -> Table | None:
+    """For each kind the share resolved right, and the same of only those that were found."""
+    judged = [(want["entity"], resolved_right(want, got), got is not None) for p in pairs for want, got in _judged(p)]
+    if not judged:
+        return None
+    table = {}
+    for kind in [*sorted({kind for kind, _, _ in judged}), ALL]:
+        rows = [(right, found) for label, right, found in judged if kind in (label, ALL)]
+        of_found = Share(sum(right for right, _ in rows), sum(found for _, found in rows)).as_json()
+        table[kind] = {**Share(sum(right for right, _ in rows), len(rows)).as_json(), "of_found": of_found}
     return table
 
 
-def _resolution(pairs: Sequence[tuple[Message, Message]]) -> dict[str, Any] | None:
-    """Of the labelled entities that say what they stand for, the share resolved so (or rightly left open)."""
-    right = total = 0
-    for gold, said in pairs:
-        for wanted in gold.get("entities", []):
-            if "resolved" not in wanted:
-                continue
-            total += 1
-            found = [e for e in said["entities"] if e["entity"] == wanted["entity"] and _overlap(wanted, e)]
-            right += any(e.get("resolved") == wanted["resolved"] for e in found)
-    return Share(right, total).as_json() if total else None
-
-
-def _calibration(pairs: Sequence[tuple[Message, Message]], bins: int = 10) -> list[dict[str, Any]]:
-    """For each tenth of confidence: how many messages, mean confidence, share that was right."""
-    groups: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for gold, said in pairs:
-        confidence = float(said["confidence"])
-        groups[min(int(confidence * bins), bins - 1)].append((confidence, gold["intent"] == said["intent"]))
+def _resolution_errors(pair: Pair) -> list[dict[str, Any]]:
     return [
         {
-            "from": index / bins,
-            "messages": len(group),
-            "confidence": round(sum(confidence for confidence, _ in group) / len(group), 4),
-            "right": round(sum(right for _, right in group) / len(group), 4),
+            **_place(pair),
+            "entity": want["entity"],
+            "value": want["value"],
+            "expected": want["resolved"],
+            "expected_candidates": want.get("candidates", []),
+            "found": None if got is None else got["value"],
+            "resolved": None if got is None else got.get("resolved"),
+            "candidates": [] if got is None else got.get("candidates", []),
         }
-        for index, group in sorted(groups.items())
+        for want, got in _judged(pair)
+        if not resolved_right(want, got)
     ]

@@ -74,7 +74,7 @@ def _asked_recalls(floors: Floors, intents: Collection[str], opens_case: Collect
     """For each intent the highest recall that any of the rules asks for."""
     asked = dict(floors.recall)
     if floors.recall_of_every_intent is not None:
-        asked = {intent: floors.recall_of_every_intent for intent in intents} | asked
+        asked = dict.fromkeys(intents, floors.recall_of_every_intent) | asked
     if floors.recall_when_it_opens_a_case is not None:
         hard = floors.recall_when_it_opens_a_case
         asked |= {intent: max(hard, asked.get(intent, hard)) for intent in opens_case}

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from puente import clock
 
 Message = dict[str, Any]
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
 
 NAMED = 20  # bad lines named one by one; of the others, how many there are
 

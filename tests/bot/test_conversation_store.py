@@ -101,6 +101,8 @@ def _some_slot(n: int) -> SlotSet:
 
 def turn(kind: str, n: int, loop: str | None) -> list[Event]:
     """The events that Rasa appends for one user message (or for something that happens between two of them)."""
+    if kind.startswith("form") and (kind == "form_starts") == bool(loop):
+        kind = "form_answer" if loop else "form_starts"  # as in life: only a form that was begun goes on
     form = loop or ("formulario" if n % 3 else "otro")
     user = _user("pedido" if n % 2 else "saludo", n)
     asks = SlotSet("requested_slot", "unidad" if n % 2 else "medicina")
@@ -224,7 +226,7 @@ def live(steps: list[Any], check_every_turn: bool) -> DialogueStateTracker:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps, min_size=MOST_TURNS, max_size=45))
+@given(st.lists(steps, min_size=MOST_TURNS, max_size=30))
 def test_a_shortened_conversation_cannot_be_told_from_the_whole_one(steps: list[Any]) -> None:
     live(steps, check_every_turn=True)
 

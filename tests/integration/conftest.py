@@ -75,6 +75,7 @@ class Miniature:
         """Work goes on as another worker; what the one before left behind stays as it is."""
         self.worker = name
         self.gate = gate.GateLane(self.database, name)
+        self.alarm = gate.AlarmLane(self.database, name)
         self.inbox = inbox.InboxLane(self.database, Rasa(self._settings, self.rasa.transport), name)
         self.outbox = sender.OutboxLane(self.database, WhatsApp(self._settings, self.graph.transport), name)
 
@@ -93,7 +94,12 @@ class Miniature:
 
     async def work(self, *lanes: str) -> None:
         """Let the worker do everything that can be done at this moment."""
-        works = {queue.GATE: self.gate.work, queue.INBOX: self.inbox.work, queue.OUTBOX: self.outbox.work}
+        works = {
+            queue.GATE: self.gate.work,
+            queue.ALARM: self.alarm.work,
+            queue.INBOX: self.inbox.work,
+            queue.OUTBOX: self.outbox.work,
+        }
         busy = True
         while busy:
             busy = False

@@ -35,12 +35,16 @@ async def _enqueue(database: Database, contact_id: str, at: datetime = NOW) -> N
         await queue.enqueue(session, LANE, contact_id, at)
 
 
-async def _claim(database: Database, who: str, *, limit: int = 100, now: datetime = NOW, seconds: float = 10) -> list[str]:
+async def _claim(
+    database: Database, who: str, *, limit: int = 100, now: datetime = NOW, seconds: float = 10
+) -> list[str]:
     async with database.transaction() as session:
         return await queue.claim(session, LANE, who, limit=limit, seconds=seconds, now=now)
 
 
-async def _release(database: Database, contact_id: str, who: str, next_at: datetime | None, now: datetime = NOW) -> None:
+async def _release(
+    database: Database, contact_id: str, who: str, next_at: datetime | None, now: datetime = NOW
+) -> None:
     async with database.transaction() as session:
         await queue.still_mine(session, LANE, contact_id, who, now=now, seconds=10)
         await queue.release(session, LANE, contact_id, who, next_at=next_at)
@@ -140,12 +144,16 @@ async def test_the_leases_of_a_dead_worker_of_this_machine_are_freed(
     assert await _leased_by(database, families[0], f"{worker._machine()}:{process}") is None
 
 
-@pytest.mark.parametrize("holder", [f"otra-máquina:{DEAD}:aa", f"{socket.gethostname()}-x", "sin forma", f"?:{os.getppid()}"])
+@pytest.mark.parametrize(
+    "holder", [f"otra-máquina:{DEAD}:aa", f"{socket.gethostname()}-x", "sin forma", f"?:{os.getppid()}"]
+)
 async def test_other_leases_are_left_alone(database: Database, families: list[str], holder: str) -> None:
     assert await _leased_by(database, families[0], holder) == holder
 
 
-async def test_the_lease_of_a_living_worker_of_this_machine_is_left_alone(database: Database, families: list[str]) -> None:
+async def test_the_lease_of_a_living_worker_of_this_machine_is_left_alone(
+    database: Database, families: list[str]
+) -> None:
     living = f"{worker._machine()}:{os.getppid()}:aa"
     assert await _leased_by(database, families[0], living) == living
 
@@ -186,7 +194,7 @@ async def test_a_lane_works_on_many_contacts_at_once_but_never_twice_on_one(
             done.set()
 
     for contact_id in families:
-        await _enqueue(database, contact_id)
+        await _enqueue(database, contact_id, datetime.now(UTC))
     # A lease that has always just run out: only the lane itself keeps a contact from being worked on twice.
     async with _running(database, work, concurrency=4, lease_seconds=-1):
         await asyncio.wait_for(done.wait(), 20)
@@ -194,7 +202,9 @@ async def test_a_lane_works_on_many_contacts_at_once_but_never_twice_on_one(
     assert 2 <= most <= 4
 
 
-async def test_work_that_fails_is_tried_again(database: Database, families: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_work_that_fails_is_tried_again(
+    database: Database, families: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("puente.dispatch.lane.ERROR_PAUSE_SECONDS", 0.05)
     tries, done = [], asyncio.Event()
 
