@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from rasa.core.tracker_store import TrackerStore
-from rasa.shared.core.constants import ACTION_SESSION_START_NAME
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
 from rasa.shared.core.events import (
     ActionExecuted,
     ActionExecutionRejected,
@@ -133,7 +133,8 @@ def shortened(tracker: DialogueStateTracker) -> list[Event]:
     """The conversation's events, older turns replaced by a short history once there are more than MOST_TURNS.
 
     Playing them back gives the same state, and the same answers to every question that Rasa asks about the past:
-    slots, active loop, pause, session, the turns that policies compare with their stories.
+    slots, active loop, pause, session, and the steps that policies compare with their rules and stories. (One thing
+    is lost: a story that goes on after more than REMEMBERED_ACTIONS steps of rules. We have none.)
     """
     events = list(tracker.events)
     recent = recent_events(tracker)
@@ -169,8 +170,11 @@ def _short_history(tracker: DialogueStateTracker, events: list[Event]) -> list[E
 
 def _state_after(tracker: DialogueStateTracker, forgotten: list[Event], moment: float) -> list[Event]:
     """Events that bring a new session to where `forgotten` brought it."""
+    if not forgotten:
+        return []
     then = _replayed(tracker, forgotten)
-    events: list[Event] = []
+    # The step that begins every session. Without one that is not a rule's, Rasa's MemoizationPolicy fails.
+    events: list[Event] = [ActionExecuted(ACTION_LISTEN_NAME, timestamp=moment)]
     loop = then.active_loop
     if loop and loop.name:
         events.append(ActiveLoop(loop.name, timestamp=moment))

@@ -18,6 +18,8 @@ from puente.training.lines import Line, Message
 from puente.training.understand import KEYS, complete
 
 RESULTS = ROOT / "results"
+# JSON allows these inside a text as they are, but many readers of lines would break the line there.
+LINE_ENDS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 TERMINAL = 2  # what the model's process prints goes to stderr: our own stdout is the result
 
 
@@ -115,7 +117,8 @@ def _public(message: Message, answer: Message) -> Message:
 def _write(target: Path, messages: Iterable[Message]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(target.name + ".part")
-    unfinished.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in messages), "utf-8")
+    text = "".join(json.dumps(message, ensure_ascii=False) + "\n" for message in messages)
+    unfinished.write_text(text.translate(LINE_ENDS), "utf-8")
     unfinished.replace(target)
 
 

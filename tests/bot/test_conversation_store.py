@@ -209,6 +209,30 @@ def fresh(events: list[Event]) -> list[Event]:
     return deserialise_events([event.as_dict() for event in events])
 
 
+RULE_ONLY = {"rule_only_slots": [], "rule_only_loops": ["formulario", "otro"]}
+
+
+def seen_by_stories(tracker: DialogueStateTracker) -> list[Any]:
+    """What a policy of stories sees: nothing of what rules did. It fails when nothing is left."""
+    return tracker.past_states(DOMAIN, ignore_rule_only_turns=True, rule_only_data=RULE_ONLY)
+
+
+def live_by_rules(steps: list[Any]) -> None:
+    """The same where rules decided every step, compared at every step, since a policy is asked at each."""
+    whole, small = empty(), empty()
+    for kind, n in steps:
+        events = turn(kind, n, whole.active_loop_name)
+        for event in events:
+            if isinstance(event, ActionExecuted) and "session" not in event.action_name:
+                event.hide_rule_turn = True
+        for event, same_event in zip(fresh(events), fresh(events), strict=True):
+            whole.update(event)
+            small.update(same_event)
+            assert visible(small) == visible(whole), f"at {event} of {kind}"
+            assert seen_by_stories(small)[-1:] == seen_by_stories(whole)[-1:]
+        small = stored_and_read(small)
+
+
 def live(steps: list[Any], check_every_turn: bool) -> DialogueStateTracker:
     """Live through a conversation twice, never shortened and shortened at every turn, and compare."""
     whole, small = empty(), empty()
@@ -229,6 +253,12 @@ def live(steps: list[Any], check_every_turn: bool) -> DialogueStateTracker:
 @given(st.lists(steps, min_size=MOST_TURNS, max_size=30))
 def test_a_shortened_conversation_cannot_be_told_from_the_whole_one(steps: list[Any]) -> None:
     live(steps, check_every_turn=True)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(steps, min_size=MOST_TURNS, max_size=20))
+def test_nor_in_the_middle_of_a_turn_or_where_rules_decide(steps: list[Any]) -> None:
+    live_by_rules(steps)
 
 
 @pytest.mark.parametrize("kind", KINDS)

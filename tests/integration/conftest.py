@@ -118,7 +118,8 @@ class Miniature:
         end = self.time.now + limit
         await self.work()
         while (moment := await self._next_moment()) is not None and moment <= end:
-            self.time.now = max(self.time.now, moment)
+            assert moment > self.time.now, "work that is ready and that no lane does"
+            self.time.now = moment
             await self.work()
 
     async def _next_moment(self) -> datetime | None:
