@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, wraps
-from typing import Any
+from typing import Any, cast
 
 from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from puente import clock, log
@@ -17,6 +18,7 @@ from puente.db import Database
 logger = log.get("actions")
 Events = list[dict[str, Any]]
 TIMEOUT_SECONDS = 8  # well below Rasa's own, whose expiry would lose the whole message (facts/rasa.md §1.5)
+KEPT_FOR = timedelta(minutes=30)  # an older message is not what a button pressed now means
 TO_A_PERSON = {"title": "Hablar con alguien", "payload": "/hablar_con_persona"}
 SORRY = (
     "Tuve un problema para terminar eso, pero su mensaje quedó guardado. "
@@ -76,3 +78,21 @@ def sent_at(tracker: Tracker) -> datetime:
     stamp = (tracker.latest_message.get("metadata") or {}).get("sent_at")
     moment = datetime.fromisoformat(stamp) if stamp else clock.utcnow()
     return moment.astimezone(clock.MEXICO_CITY)
+
+
+def keep(tracker: Tracker) -> dict[str, Any]:
+    """The slot event that keeps the last message's words and data until the family says what she meant."""
+    said = heard(tracker)
+    value = {"text": said.text, "entities": list(said.entities), "at": sent_at(tracker).isoformat()}
+    return cast(dict[str, Any], SlotSet("pendiente", value))
+
+
+def kept(tracker: Tracker) -> Heard:
+    """The last message; when it is a button that only says what the one before meant, that one's words and data."""
+    said, pending = heard(tracker), tracker.get_slot("pendiente")
+    pressed = str(tracker.latest_message.get("text") or "").startswith("/")
+    if not pending or not pressed or said.entities:
+        return said
+    if sent_at(tracker) - datetime.fromisoformat(pending["at"]) > KEPT_FOR:
+        return said
+    return Heard(pending["text"], said.intent, said.confidence, tuple(pending["entities"]))

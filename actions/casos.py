@@ -6,13 +6,13 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecutionRejected, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import TO_A_PERSON, Events, database, heard, message_id, safely, sent_at
+from actions.base import TO_A_PERSON, Events, database, heard, keep, kept, message_id, safely, sent_at
 from puente import clock
 from puente.areas import names as areas
 from puente.cases import folio as folios
 from puente.cases import intake as intakes
 from puente.cases import service as cases
-from puente.cases.intake import CONFIRMATION, CORRECTION, Heard, Intake, Outcome
+from puente.cases.intake import CONFIRMATION, CORRECTION, Intake, Outcome
 from puente.cases.models import Case
 from puente.contacts import service as contacts
 from puente.knowledge import catalogs, texts
@@ -29,7 +29,7 @@ class ActionIniciarCaso(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        said = _with_pending(tracker)
+        said = kept(tracker)
         kind = _kind_of(said.intent)
         intake = intakes.start(kind, said, sent_at(tracker))
         if opening := catalogs.kinds()[kind].opening:
@@ -111,7 +111,7 @@ class ActionRecordarPedido(Action):
         said = heard(tracker)
         label = catalogs.kinds()[_kind_of(said.intent)].label
         dispatcher.utter_message(text=f"Eso también lo vemos ({label.lower()}), en cuanto terminemos este reporte.")
-        return [SlotSet("otro_pedido", {"intent": said.intent, "text": said.text, "entities": list(said.entities)})]
+        return [SlotSet("otro_pedido", {"intent": said.intent, **keep(tracker)["value"]})]
 
 
 class ActionAnotarEnCaso(Action):
@@ -218,14 +218,6 @@ def describe_briefly(case: Case) -> str:
 
 def _kind_of(intent: str) -> str:
     return next((kind.id for kind in catalogs.kinds().values() if kind.intent == intent), "otro")
-
-
-def _with_pending(tracker: Tracker) -> Heard:
-    """The last message; when it only answers "¿qué quiso decir?", the words and data of the one before it."""
-    said, pending = heard(tracker), tracker.get_slot("pendiente")
-    if not pending or said.text.strip().startswith("¿") or len(said.entities) > 0:
-        return said
-    return Heard(pending["text"], said.intent, said.confidence, tuple(pending["entities"]))
 
 
 def _asking(intake: Intake, tracker: Tracker) -> Events:

@@ -1,12 +1,13 @@
 """The conversation itself: a new session, not understanding, and the way to a person."""
 
+from itertools import takewhile
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import TO_A_PERSON, Events, database, heard, safely
+from actions.base import TO_A_PERSON, Events, database, heard, keep, safely
 from puente import clock
 from puente.contacts import service as contacts
 from puente.knowledge import meanings, texts
@@ -30,17 +31,19 @@ class ActionSessionStart(Action):
 
 
 class ActionNoEntendi(Action):
-    """Not understood: first a question with the two likeliest meanings, the next time a person."""
+    """Not understood: first a question with the two likeliest meanings, then the offer of a person, then the person."""
 
     def name(self) -> str:
         return "action_no_entendi"
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        failures = int(tracker.get_slot("fallos") or 0) + 1
-        said = heard(tracker)
+        failures = _failures_before(tracker)
         likely = meanings.likeliest(tracker.latest_message.get("intent_ranking") or [])
-        if failures >= 2 or not likely:
+        if failures >= 2:
+            await _hand_over(dispatcher, tracker, "el asistente no le entendió tres veces seguidas")
+            return []
+        if failures == 1 or not likely:
             dispatcher.utter_message(
                 text=texts.get("ofrecer_persona"),
                 buttons=[TO_A_PERSON, {"title": "¿Qué puede hacer?", "payload": "/pedir_ayuda"}],
@@ -53,10 +56,7 @@ class ActionNoEntendi(Action):
                     TO_A_PERSON,
                 ],
             )
-        return [
-            SlotSet("fallos", float(failures % 2)),  # after the offer of a person the count begins anew
-            SlotSet("pendiente", {"text": said.text, "entities": list(said.entities)}),
-        ]
+        return [keep(tracker)]
 
 
 class ActionPasarAPersona(Action):
@@ -67,16 +67,8 @@ class ActionPasarAPersona(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        async with database().transaction() as session:
-            await contacts.request_handoff(
-                session,
-                tracker.sender_id,
-                area="atencion_derechohabiente",
-                reason=f"lo pidió la familia: “{heard(tracker).text[:200]}”",
-                now=clock.utcnow(),
-            )
-        dispatcher.utter_message(text=texts.get("pase_a_persona"))
-        return [SlotSet("fallos", 0.0), SlotSet("pendiente", None)]
+        await _hand_over(dispatcher, tracker, f"lo pidió la familia: “{heard(tracker).text[:200]}”")
+        return [SlotSet("pendiente", None)]
 
 
 class ActionSinPregunta(Action):
@@ -97,6 +89,22 @@ class ActionSinPregunta(Action):
                     TO_A_PERSON,
                 ],
             )
-            return [SlotSet("pendiente", {"text": said.text, "entities": list(said.entities)})]
+            return [keep(tracker)]
         dispatcher.utter_message(text=texts.get("que_necesita"))
-        return [SlotSet("fallos", 0.0)]
+        return []
+
+
+def _failures_before(tracker: Tracker) -> int:
+    """How many messages in a row, just before this one, were not understood either."""
+    done = [
+        event["name"] for event in tracker.events if event["event"] == "action" and event["name"] != "action_listen"
+    ]
+    return len(list(takewhile(lambda name: name == "action_no_entendi", reversed(done))))
+
+
+async def _hand_over(dispatcher: CollectingDispatcher, tracker: Tracker, reason: str) -> None:
+    async with database().transaction() as session:
+        await contacts.request_handoff(
+            session, tracker.sender_id, area="atencion_derechohabiente", reason=reason, now=clock.utcnow()
+        )
+    dispatcher.utter_message(text=texts.get("pase_a_persona"))

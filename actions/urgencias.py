@@ -6,11 +6,14 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import select
 
-from actions.base import Events, database, heard, message_id, safely
+from actions.base import TO_A_PERSON, Events, database, heard, keep, message_id, safely
 from puente import clock
-from puente.knowledge import texts
+from puente.knowledge import meanings, texts
 from puente.messages.models import Message
 from puente.safety import alarms
+
+ALARMS = ("urgencia_medica", "crisis_emocional", "nlu_fallback")
+LIKELY = 0.03  # beside an alarm, which takes most of the probability, this much is a real second meaning
 
 
 class ActionUrgencia(Action):
@@ -23,9 +26,7 @@ class ActionUrgencia(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         alarm = (tracker.latest_message.get("metadata") or {}).get("alarm", "none")
         if alarm == "resumed":
-            if not tracker.active_loop:  # a form asks its own question again
-                dispatcher.utter_message(text=texts.get("seguimos"))
-            return []
+            return _take_up_the_rest(dispatcher, tracker)
         if alarm != "none":
             return []
         kind = "suicidio" if heard(tracker).intent == "crisis_emocional" else "dicho_por_la_familia"
@@ -36,3 +37,23 @@ class ActionUrgencia(Action):
         if reply:
             dispatcher.utter_message(text=reply["text"], buttons=reply["buttons"])
         return []
+
+
+def _take_up_the_rest(dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+    """The danger is dealt with: offer what else the message was about, if it was about anything else."""
+    if (tracker.active_loop or {}).get("name"):
+        return []  # the form asks its question again
+    ranking = tracker.latest_message.get("intent_ranking") or []
+    rest = [entry for entry in ranking if entry.get("name") not in ALARMS and entry.get("confidence", 0) >= LIKELY]
+    likely = meanings.likeliest(rest)
+    if not likely:
+        dispatcher.utter_message(text=texts.get("seguimos"))
+        return []
+    dispatcher.utter_message(
+        text=f"También me hablaba de otra cosa. ¿Quiere {' o '.join(meaning.words for meaning in likely)}?",
+        buttons=[
+            *({"title": meaning.button, "payload": f"/{meaning.intent}"} for meaning in likely),
+            TO_A_PERSON,
+        ],
+    )
+    return [keep(tracker)]

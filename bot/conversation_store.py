@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 MOST_TURNS = 8  # a conversation with more of them is shortened …
 KEPT_TURNS = 5  # … to these, so that it is not done on every turn
-REMEMBERED_ACTIONS = 10  # and of what is cut off, the steps that a policy (max_history) might still look back to
+REMEMBERED_ACTIONS = 12  # and of what is cut off, the steps that a policy (max_history: up to 10) may look back to
 SHORT_HISTORY = "puente_short_history"  # in the first event's metadata: how many events stand for what was cut off
 Result = TypeVar("Result")
 

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from puente import assistant, settings
 from puente.settings import ROOT
 
+HELDOUT = "tests/data/heldout.jsonl"  # voices that appear nowhere in training
 RESULTS = "results/stories"  # Rasa's report of its test stories
 
 
@@ -22,6 +23,7 @@ def suites() -> list[tuple[str, list[str]]]:
         ("unit tests", [*python, "pytest", "tests/unit"]),
         ("Rasa's data", [*rasa, "data", "validate", *assistant.training_options(), "--fail-on-warnings"]),
         ("training", [*python, "puente", "train", "--if-needed"]),
+        ("understanding", [*python, "puente", "evaluate", HELDOUT, "--floors", "tests/data/thresholds.yml"]),
         ("Rasa-side tests", [str(assistant.PYTHON), "-m", "pytest", "tests/bot"]),
         ("Rasa's test stories", [*rasa, "test", "core", *stories, "--fail-on-prediction-errors"]),
         ("integration tests", [*python, "pytest", "tests/integration"]),

@@ -37,12 +37,11 @@ async def recognise(session: AsyncSession, identity: Identity, now: datetime) ->
     if contact is None:
         contact = await _create(session, identity, now)
     contact.wa_id = identity.wa_id or contact.wa_id
-    # What another contact already has stays with it: joining two histories is for a person to decide.
+    contact.bsuid = contact.bsuid or identity.bsuid  # nobody else has it: it was looked for first
+    # A phone that another contact has stays with it: joining two histories is for a person to decide.
     matchable = _matchable(identity)
     if contact.phone is None and matchable and not await _by(session, Contact.phone, matchable):
         contact.phone = matchable
-    if contact.bsuid is None and identity.bsuid and not await _by(session, Contact.bsuid, identity.bsuid):
-        contact.bsuid = identity.bsuid
     contact.username = identity.username or contact.username
     contact.profile_name = identity.profile_name or contact.profile_name
     return contact

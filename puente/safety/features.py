@@ -100,3 +100,25 @@ def sign_bucket(name: str) -> int:
 def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
     norm = float(np.sqrt(values @ values))
     return values / norm if norm else values
+
+
+_STATUSES = ("plain", "asked", "negated", "hypothetical", "past", "third", "resolved", "other")
+_SCOPES = ("hypothetical", "past", "resolved", "third", "other_sense", "present", "past_verb")
+_GROUPS = (
+    "tramite donar ahora sigue hora gravedad risa neg resuelto bien pasado animo nino tercero defensas quimio haber_pasado"
+).split()
+
+
+def summary(reading: Reading, kinds: tuple[str, ...]) -> list[float]:
+    """What the last layer weighs beside the scores: how many signs, of which kind, and what surrounds them."""
+    counts: list[int] = [len({s.label for s in reading.signs if s.status == status}) for status in _STATUSES]
+    counts += [sum(s.status == status for s in reading.signs) for status in _STATUSES]
+    counts.append(max((s.end - s.start for s in reading.signs if s.status == "plain"), default=0))
+    counts += [sum(s.label == kind and s.status in ("plain", "asked") for s in reading.signs) for kind in kinds]
+    counts += [sum(s.label == label for s in reading.scopes) for label in _SCOPES]
+    counts += [sum(group in token.tags for token in reading.tokens) for group in _GROUPS]
+    hot = [status for _, value, status in reading.degrees if value >= 38]
+    counts += [hot.count("sure"), hot.count("maybe"), hot.count("bare"), len(hot), len(reading.degrees) - len(hot)]
+    counts += [len(reading.tokens), sum(token.brk == "." for token in reading.tokens)]
+    asked = sum(token.asked for token in reading.tokens) / max(1, len(reading.tokens))
+    return [float(count) ** 0.5 for count in counts] + [asked]

@@ -20,7 +20,7 @@ _WORDS = {
     "span": "dia dias semana semanas mes meses ano anos añito añitos quincena quincenas rato sem",
     "when": "hoy ayer antier anteayer anoche antenoche manana ahorita pasado proximo viene desde hace para hasta antes",
     "number": "un una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis veinte "
-    "veintiuno veinticinco treinta cuarenta cincuenta media medio par",
+    "veintiuno veinticinco treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento doscientos media medio par y",
 }
 
 
