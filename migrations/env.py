@@ -17,6 +17,8 @@ def migrate(connection: Connection) -> None:
         target_metadata=Base.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
     )
+    if connection.dialect.name == "postgresql":  # two replicas may migrate at once: the second waits and finds it done
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4213140)")
     with context.begin_transaction():
         context.run_migrations()
 

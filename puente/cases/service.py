@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente.cases import folio as folios
 from puente.cases.models import CLOSED, Case, CaseEvent
 from puente.db import insert_new
 from puente.knowledge import catalogs
+
+FOLIO_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,6 @@ async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> Case:
     """
     kind = catalogs.kinds()[new.kind]
     values = {
-        "folio": folios.new(),
         "contact_id": new.contact_id,
         "kind": new.kind,
         "area": kind.area,
@@ -53,12 +55,24 @@ async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> Case:
         "due_at": now + timedelta(hours=kind.first_answer_hours),
         "updated_at": now,
     }
-    case_id = await insert_new(session, Case, values, ["source_wamid", "kind"])
+    case_id = await _insert(session, values)
     if case_id is None:
         query = select(Case).where(Case.source_wamid == new.source_wamid, Case.kind == new.kind)
         return (await session.execute(query)).scalar_one()
     session.add(_event(case_id, "abierto", "familia", "recibido", "", now))
     return await session.get_one(Case, case_id)
+
+
+async def _insert(session: AsyncSession, values: dict[str, Any]) -> int | None:
+    """Insert under a fresh folio; None when the message has opened its case before."""
+    for attempt in range(FOLIO_ATTEMPTS):
+        try:
+            async with session.begin_nested():
+                return await insert_new(session, Case, {**values, "folio": folios.new()}, ["source_wamid", "kind"])
+        except IntegrityError:  # that folio is taken: one in ten thousand when there are a hundred thousand cases
+            if attempt == FOLIO_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 async def cases_of(session: AsyncSession, contact_id: str, *, open_only: bool = False) -> list[Case]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Request, get, post
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import ClientException, NotFoundException
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock
@@ -104,6 +104,8 @@ class ConversationsController(Controller):
     @post("/{contact:str}/messages", summary="A person answers the family", status_code=201)
     async def answer(self, request: Request, database: Database, contact: str, data: Answer) -> list[MessageView]:
         """Sent through the same outbox as the bot's messages; taking the conversation if nobody has."""
+        if not data.text.strip():
+            raise ClientException(detail="the text is empty")
         async with database.transaction() as session:
             found = await _found(session, contact)
             name, now = request.state.caller.name, clock.utcnow()

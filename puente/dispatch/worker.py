@@ -12,6 +12,7 @@ from puente.dispatch import gate, inbox, sender
 from puente.dispatch.lane import Lane, watch
 from puente.dispatch.rasa import Rasa
 from puente.messages import queue
+from puente.safety import gate as decisions
 from puente.settings import Settings
 from puente.whatsapp.client import WhatsApp
 
@@ -65,6 +66,7 @@ async def run(settings: Settings) -> None:
 
     for lane in lanes:
         lane.on_finish(wake_all)
+    await asyncio.to_thread(decisions.warm_up)  # the first alarm must not wait for the model to load
     await _free_leases_of_the_dead(database, name)
     logger.info("worker started", worker=name)
     _end_on_sigterm()

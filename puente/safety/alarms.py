@@ -200,7 +200,8 @@ async def _go_on(session: AsyncSession, message: Message) -> None:
 
 
 async def _open_question(session: AsyncSession, contact_id: str) -> Alarm | None:
-    query = select(Alarm).where(Alarm.contact_id == contact_id, Alarm.state == ASKED)
+    # Locked: the gate and the alarm lane may come to decide the same question at the same moment.
+    query = select(Alarm).where(Alarm.contact_id == contact_id, Alarm.state == ASKED).with_for_update()
     return (await session.execute(query)).scalar_one_or_none()
 
 
@@ -215,7 +216,11 @@ async def _episode(session: AsyncSession, contact_id: str, now: datetime) -> Ala
 
 
 async def _untaken(session: AsyncSession, contact_id: str) -> list[Alarm]:
-    query = select(Alarm).where(Alarm.contact_id == contact_id, Alarm.state == CONFIRMED, Alarm.taken_at.is_(None))
+    query = (
+        select(Alarm)
+        .where(Alarm.contact_id == contact_id, Alarm.state == CONFIRMED, Alarm.taken_at.is_(None))
+        .with_for_update()
+    )
     return list((await session.execute(query)).scalars())
 
 

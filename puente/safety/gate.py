@@ -1,27 +1,22 @@
-"""Decides whether a message tells of a danger that is happening now. A first, cautious version: signs by words.
+"""Decides whether a message tells of a danger that is happening now, to the patient or to the person who writes.
 
-It errs on the side of asking: an unclear sign is `possible` and gets one short question.
+`certain` gets the safe answer at once; `possible` gets one short question. The decision is a trained model's over
+interpretable signs (`signs.py`, `model.py`). Should the model fail, the signs alone decide: the gate is never shut.
 """
 
-import re
-import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-CERTAIN, POSSIBLE, NONE = "certain", "possible", "none"
+import structlog
 
-_SIGNS: dict[str, str] = {
-    "suicidio": r"\b(me quiero morir|quiero morirme|quitarme la vida|matarme|suicid|no quiero (seguir )?vivi)",
-    "conciencia": r"\b(convuls|no despierta|no me responde|no reacciona|se desmay|desmayad|inconsciente)",
-    "respiracion": r"\b(no (puede|puedo) respirar|no respira|se ahoga|se esta ahogando|labios? morad|moradit[oa] de los labios)",
-    "sangrado": r"\b(no (deja|para) de sangrar|sangra mucho|vomit\w+ (con )?sangre|sangrado que no)",
-    "fiebre": r"\b(fiebre|calentura|temperatura|esta ardiendo|hirviendo)\b",
-    "cateter": r"cateter\w*\W+(?:\w+\W+){0,4}(rojo|pus|salio|infectad)",
-}
-_DEGREES = re.compile(r"\b(3[89]|4[01])([.,:]\d)?\b")
-_NOT_NOW = re.compile(
-    r"\b(ya no|sin|no (ha )?(tiene|tuvo|trae)|nunca|si (le )?(da|llega|tiene)|cuando (le )?d[ae]|ayer|hace)\b"
-)
+from puente.safety import model
+from puente.safety.signs import Reading, lexicon, read
+
+CERTAIN, POSSIBLE, NONE = "certain", "possible", "none"
+SUICIDE = "suicidio"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,21 +31,65 @@ class Verdict:
         return {"tier": self.tier, "kind": self.kind, "score": self.score}
 
 
+def warm_up() -> None:
+    """Load everything that the first message would wait for. Called when the edge starts."""
+    decide("buenas tardes")
+
+
 def decide(text: str) -> Verdict:
-    """Look at one message. Never raises; runs in microseconds."""
-    plain = _plain(text)
-    for kind, pattern in _SIGNS.items():
-        found = re.search(pattern, plain)
-        if not found:
-            continue
-        if _NOT_NOW.search(plain) and kind != "suicidio":
-            return Verdict(POSSIBLE, kind, 0.4)
-        if kind == "fiebre" and not _DEGREES.search(plain):
-            return Verdict(POSSIBLE, kind, 0.6)
+    """Look at one message. Never raises."""
+    try:
+        if not text or not text.strip():
+            return Verdict(NONE)
+        try:
+            trained = _trained()
+            score, kind, _ = trained.score(text)
+        except Exception:
+            log.exception("safety_model_failed")
+            return by_signs(read(text))
+        return _verdict(score, kind, trained.info["thresholds"], any(c.isalpha() for c in text))
+    except Exception:
+        # Nothing is left to judge with: better one question too many than an alarm not heard.
+        log.exception("safety_gate_failed")
+        return Verdict(POSSIBLE, None, 0.5)
+
+
+def _verdict(score: float, kind: str, thresholds: dict[str, float], words: bool) -> Verdict:
+    """A bare "39" may be a temperature or an age: without words nothing is certain."""
+    score = round(score, 4)
+    if score >= thresholds["certain"] and words:
+        return Verdict(CERTAIN, kind, score)
+    # A life that someone may be about to take gets the question sooner than anything else.
+    asks_from = thresholds["possible_suicide"] if kind == SUICIDE else thresholds["possible"]
+    if score >= asks_from:
+        return Verdict(POSSIBLE, kind, score)
+    return Verdict(NONE, None, score)
+
+
+def by_signs(reading: Reading) -> Verdict:
+    """The decision without a model: any sign that nothing denies is asked about; two kinds or 38 °C are certain."""
+    said = [sign for sign in reading.signs if sign.status in ("plain", "asked")]
+    hot = any(value >= 38 and status == "sure" for _, value, status in reading.degrees)
+    kinds = {sign.label for sign in said if sign.status == "plain"}
+    if not said and not hot:
+        return Verdict(NONE)
+    kind = SUICIDE if SUICIDE in kinds else "fiebre" if hot else max(said, key=lambda s: s.end - s.start).label
+    if hot or len(kinds) > 1:
         return Verdict(CERTAIN, kind, 0.9)
-    return Verdict(NONE)
+    return Verdict(POSSIBLE, kind, 0.5)
 
 
-def _plain(text: str) -> str:
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
+def level(kind: str | None) -> str:
+    """What this sign asks for: `911`, `urgencias` or `llamar`."""
+    known: dict[str, Any] = lexicon().kinds.get(kind or "", {})
+    return str(known.get("level", "urgencias"))
+
+
+def is_grave(kind: str | None) -> bool:
+    """Whether silence after the question is treated as a yes."""
+    return bool(lexicon().kinds.get(kind or "", {}).get("grave", True))
+
+
+@lru_cache(maxsize=1)
+def _trained() -> model.Model:
+    return model.load()

@@ -47,8 +47,8 @@ class EntityFinder(GraphComponent, EntityExtractorMixin):
     def get_default_config() -> dict[str, Any]:
         """``catalogs``: folder, from the project's root; the rest are crfsuite's own parameters."""
         return {
-            "catalogs": "data/catalogs", "algorithm": "lbfgs", "max_iterations": 60, "c1": 0.05, "c2": 0.05,
-            "min_features": 1, "catalog_confidence": 0.3,
+            "catalogs": "data/catalogs", "algorithm": "ap", "max_iterations": 8, "c1": 0.05, "c2": 0.05,
+            "outside": 0.8, "catalog_confidence": 0.3,
         }  # fmt: skip
 
     @classmethod
@@ -56,7 +56,7 @@ class EntityFinder(GraphComponent, EntityExtractorMixin):
         """Refuse what cannot work, by name."""
         if config.get("algorithm", "lbfgs") not in {"lbfgs", "l2sgd", "ap", "pa", "arow"}:
             raise InvalidConfigException("EntityFinder: 'algorithm' must be one of lbfgs, l2sgd, ap, pa, arow.")
-        for key in ("c1", "c2", "catalog_confidence"):
+        for key in ("c1", "c2", "outside", "catalog_confidence"):
             if float(config.get(key, 0)) < 0:
                 raise InvalidConfigException(f"EntityFinder: '{key}' must be 0 or more.")
         if int(config.get("max_iterations", 1)) < 1:
@@ -102,7 +102,7 @@ class EntityFinder(GraphComponent, EntityExtractorMixin):
         names = {"lbfgs": ("max_iterations", "c1", "c2"), "l2sgd": ("max_iterations", "c2")}
         algorithm = self._config["algorithm"]
         parameters = {k: self._config[k] for k in names.get(algorithm, ("max_iterations",))}
-        parameters |= {"algorithm": algorithm, "feature.minfreq": self._config["min_features"]}
+        parameters |= {"algorithm": algorithm, "outside": self._config["outside"]}
         self._crf = EntityCrf.train(examples, self._catalogs, parameters)
         with self._model_storage.write_to(self._resource) as folder:
             self._crf.save(folder)
@@ -116,7 +116,7 @@ class EntityFinder(GraphComponent, EntityExtractorMixin):
         """Read the stored model."""
         try:
             with model_storage.read_from(resource) as folder:
-                return cls(config, model_storage, resource, EntityCrf.load(folder))
+                return cls(config, model_storage, resource, EntityCrf.load(folder, float(config["outside"])))
         except ValueError:
             logger.warning("No stored entity model in '%s': only patterns and catalogues will be found.", resource.name)
             return cls(config, model_storage, resource)
