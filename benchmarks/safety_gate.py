@@ -1,6 +1,6 @@
 """How good and how fast the safety gate is, beside a plain list of alarm words, on messages of voices it never saw.
 
-    python benchmarks/safety_gate.py [--data FILE] [--json FILE]
+python benchmarks/safety_gate.py [--data FILE] [--json FILE]
 """
 
 import argparse

@@ -43,7 +43,7 @@ def result(parse: dict[str, Any]) -> dict[str, Any]:
         "confidence": round(float(best["confidence"]), 4),
         "decision": "ask" if asked else "act",
         "alternatives": [{"intent": r["name"], "confidence": round(float(r["confidence"]), 4)} for r in ranking[:3]],
-        **({"second_intent": second} if second else {}),
+        **({"second_intent": second["name"]} if second else {}),
         "entities": [{k: e[k] for k in ("entity", "value", "start", "end")} for e in parse.get("entities", [])],
     }
 

@@ -18,9 +18,16 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.intent_model import IntentModel, Said, Settings
+from bot.nlu.sentence_encoder import CUTS
 from bot.nlu.voices import voice_of
 
 logger = logging.getLogger(__name__)
+
+SECOND_INTENT = "second_intent"
+NEVER_SECOND = (
+    "saludo", "despedida", "agradecimiento", "afirmar", "negar", "informar", "pedir_ayuda", "cancelar", "eres_robot",
+    "fuera_de_tema", "urgencia_medica", "crisis_emocional",
+)  # fmt: skip
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -29,12 +36,17 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """Weights of the feature families, ``ridge``, and how many intents to return (0 = all)."""
+        """Weights of the feature families, ``ridge``, how many intents to return (0 = all).
+
+        ``second_threshold``: how sure both halves of a message must be to count as two requests;
+        ``never_second``: intents that are no request, and the signs of danger, which are answered alone.
+        """
         chosen = Settings()
         letters, words, kinds = chosen.ngrams
         return {
             "letters_weight": letters.weight, "words_weight": words.weight, "kinds_weight": kinds.weight,
             "sentence_weight": chosen.dense_weight, "ridge": chosen.ridge, "ranking_length": 10,
+            "second_threshold": 0.9, "never_second": list(NEVER_SECOND),
         }  # fmt: skip
 
     @classmethod
@@ -45,6 +57,8 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
         for key in ("letters_weight", "words_weight", "kinds_weight", "sentence_weight"):
             if float(config.get(key, 0)) < 0:
                 raise InvalidConfigException(f"VoicesIntentClassifier: '{key}' must be 0 or more.")
+        if not 0 < float(config.get("second_threshold", 1)) <= 1:
+            raise InvalidConfigException("VoicesIntentClassifier: 'second_threshold' must lie between 0 and 1.")
         length = config.get("ranking_length", 0)
         if not isinstance(length, int) or length < 0:
             raise InvalidConfigException("VoicesIntentClassifier: 'ranking_length' must be a whole number, 0 or more.")
@@ -110,7 +124,28 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
             ranking = [{"name": self._model.intents[i], "confidence": float(row[i])} for i in order]
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+            second = self._second_request(message, ranking[0]["name"])
+            if second:
+                message.set(SECOND_INTENT, second, add_to_output=True)
         return messages
+
+    def _second_request(self, message: Message, first: str) -> dict[str, Any] | None:
+        """The other request of a message that clearly holds two: both halves sure, different, and one the whole's."""
+        if self._model is None or not self._config["sentence_weight"] or first in self._config["never_second"]:
+            return None
+        whole = said(message)
+        best: dict[str, Any] | None = None
+        for end, start, before, after in message.get(CUTS) or []:
+            halves = (whole.part(0, end), before), (whole.part(start, len(whole.text)), after)
+            rows = [self._model.probabilities([half], vector[None, :])[0] for half, vector in halves]
+            names = [self._model.intents[int(row.argmax())] for row in rows]
+            sure = float(min(row.max() for row in rows))
+            if sure < self._config["second_threshold"] or first not in names or names[0] == names[1]:
+                continue
+            other = names[1] if names[0] == first else names[0]
+            if other not in self._config["never_second"] and (best is None or sure > best["confidence"]):
+                best = {"name": other, "confidence": sure}
+        return best
 
     def _dense(self, messages: list[Message]) -> np.ndarray | None:
         if not self._config["sentence_weight"]:

@@ -35,6 +35,11 @@ class Said:
     text: str
     named: tuple[tuple[str, int, int], ...] = ()
 
+    def part(self, start: int, end: int) -> Said:
+        """A piece of the message with the names inside it."""
+        inside = ((e, a - start, b - start) for e, a, b in self.named if start <= a and b <= end)
+        return Said(self.text[start:end], tuple(inside))
+
     def with_kinds(self) -> str:
         """The text with each named thing replaced by its kind: "no hay zqmedicamento en zqunidad"."""
         written, last = "", 0
@@ -146,24 +151,19 @@ class IntentModel:
     def _kernel(self, sparse: sp.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
         """Likeness of messages to the training messages: exp(x·x' − g), where g is the full length of a vector."""
         assert self.known is not None
-        across = self.known.T.tocsr() if sparse is self.known else self._posting_lists
-        likeness = np.empty((sparse.shape[0], self.known.shape[0]), dtype=np.float32)
-        for at in range(0, sparse.shape[0], 500):
-            likeness[at : at + 500] = (sparse[at : at + 500] @ across).toarray()
+        if sparse.shape[0] == 1:  # one message: going through all we know once is quickest
+            likeness = (self.known @ sparse.toarray()[0])[None, :]
+        else:
+            likeness = np.empty((sparse.shape[0], self.known.shape[0]), dtype=np.float32)
+            across = self.known.T.tocsr()
+            for at in range(0, sparse.shape[0], 500):
+                likeness[at : at + 500] = (sparse[at : at + 500] @ across).toarray()
         full = sum(n.weight for n in self.settings.ngrams)
         if dense is not None and self.known_dense is not None:
             likeness += dense @ self.known_dense.T
             full += self.settings.dense_weight
         likeness -= np.float32(full)
         return np.asarray(np.exp(likeness, out=likeness))
-
-    @property
-    def _posting_lists(self) -> sp.csr_matrix:
-        """For each feature, the training messages that have it; made once."""
-        if getattr(self, "_across", None) is None:
-            assert self.known is not None
-            self._across: sp.csr_matrix | None = self.known.T.tocsr()
-        return self._across
 
     def _views(self, messages: Sequence[Said]) -> dict[str, list[str]]:
         return {view: [VIEWS[view](m) for m in messages] for view in {n.view for n in self.settings.ngrams}}

