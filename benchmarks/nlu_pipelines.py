@@ -203,9 +203,9 @@ class Ours:
         from bot.nlu.intent_model import Said
 
         named = [tuple((s.entity, s.start, s.end) for s in find_all(t, self.crf, self.catalogs, 0.3)) for t in texts]
-        said = [Said(t, n) for t, n in zip(texts, named)]
+        said = [Said(t, n) for t, n in zip(texts, named, strict=True)]
         chances = self.model.probabilities(said, self._dense(texts))
-        return [Answer(self.model.intents[r.argmax()], float(r.max()), n) for r, n in zip(chances, named)]
+        return [Answer(self.model.intents[r.argmax()], float(r.max()), n) for r, n in zip(chances, named, strict=True)]
 
     def _dense(self, texts: Sequence[str]) -> np.ndarray | None:
         if not self.encoder:
@@ -297,8 +297,7 @@ def measure(name: str, folds: int, limit: int) -> dict[str, Any]:
         start = time.perf_counter()
         pipeline.fit([lines[i] for i in train])
         train_seconds.append(time.perf_counter() - start)
-        for i, answer in zip(test, pipeline.answer([lines[i].text for i in test])):
-            answers[i] = answer
+        answers |= dict(zip(test, pipeline.answer([lines[i].text for i in test]), strict=True))
         if at == 0 and not getattr(pipeline, "spacy", False):  # loading spaCy anew each time would be timed
             for i in test[:200]:
                 start = time.perf_counter()
@@ -348,7 +347,7 @@ def acts_when_wrong_is(share: float, confidence: np.ndarray, right: np.ndarray) 
 def confusions(truth: np.ndarray, said: np.ndarray) -> list[tuple[int, str, str]]:
     """The twenty commonest mistakes."""
     pairs: dict[tuple[str, str], int] = {}
-    for t, s in zip(truth, said):
+    for t, s in zip(truth, said, strict=True):
         if t != s:
             pairs[t, s] = pairs.get((t, s), 0) + 1
     return [(n, t, s) for (t, s), n in sorted(pairs.items(), key=lambda p: -p[1])[:20]]
@@ -363,9 +362,9 @@ def entity_scores(lines: Sequence[Line], answers: Sequence[Answer]) -> dict[str,
     def met(one: tuple[str, int, int], others: set[tuple[str, int, int]]) -> bool:
         return any(one[0] == o[0] and one[1] < o[2] and o[1] < one[2] for o in others)
 
-    recall = np.mean([met(e, f) for g, f in zip(gold, found) for e in g])
-    precision = np.mean([met(e, g) for g, f in zip(gold, found) for e in f])
-    exact = 2 * sum(len(g & f) for g, f in zip(gold, found)) / (sum(map(len, gold)) + sum(map(len, found)))
+    recall = np.mean([met(e, f) for g, f in zip(gold, found, strict=True) for e in g])
+    precision = np.mean([met(e, g) for g, f in zip(gold, found, strict=True) for e in f])
+    exact = 2 * sum(len(g & f) for g, f in zip(gold, found, strict=True)) / (sum(map(len, gold)) + sum(map(len, found)))
     return {
         "overlap_f1": float(2 * recall * precision / (recall + precision)), "recall": float(recall),
         "precision": float(precision), "exact_f1": float(exact),
@@ -374,14 +373,16 @@ def entity_scores(lines: Sequence[Line], answers: Sequence[Answer]) -> dict[str,
 
 def table(results: dict[str, dict[str, Any]]) -> str:
     """Markdown."""
-    head = "| pipeline | accuracy | macro-F1 | worst voice | acts at ≤ 4 % wrong | entity F1 | train s | parse ms | MB | memory MB |"
-    rows = [head, "|---" * 10 + "|"]
+    columns = ("pipeline", "accuracy", "macro-F1", "worst voice", "acts at ≤ 4 % wrong", "entity F1", "train s")
+    columns += ("parse ms", "MB", "memory MB")
+    rows = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for name, r in results.items():
         entity = f"{r['entities']['overlap_f1']:.3f}" if r["entities"] else "–"
         parse = f"{r['parse_ms']:.1f}" if r["parse_ms"] else "–"
         rows.append(
-            f"| {name} | {r['accuracy']:.3f} | {r['macro_f1']:.3f} | {r['worst_voice']:.3f} | {r['acts_at']['0.04']:.2f} "
-            f"| {entity} | {r['train_s']:.0f} | {parse} | {r['size_mb']:.0f} | {r['memory_mb']:.0f} |"
+            f"| {name} | {r['accuracy']:.3f} | {r['macro_f1']:.3f} | {r['worst_voice']:.3f} "
+            f"| {r['acts_at']['0.04']:.2f} | {entity} | {r['train_s']:.0f} | {parse} "
+            f"| {r['size_mb']:.0f} | {r['memory_mb']:.0f} |"
         )
     return "\n".join(rows) + "\n"
 

@@ -29,7 +29,7 @@ class HonestFallback(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``threshold``: below it we ask; ``thresholds``: other values for single intents; ``margin``: to the second."""
+        """``threshold``: below it we ask; ``thresholds``: others for single intents; ``margin``: to the second."""
         return {"threshold": 0.5, "thresholds": {}, "margin": 0.0}
 
     @classmethod

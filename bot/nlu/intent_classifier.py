@@ -95,9 +95,13 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
 
     @classmethod
     def load(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext,
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
         **kwargs: Any,
-    ) -> VoicesIntentClassifier:  # fmt: skip
+    ) -> VoicesIntentClassifier:
         """Read the stored model."""
         try:
             with model_storage.read_from(resource) as folder:
@@ -153,7 +157,7 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
         vectors = [m.get_dense_features(TEXT)[1] for m in messages]
         if any(v is None for v in vectors):
             raise InvalidConfigException(
-                "VoicesIntentClassifier: 'sentence_weight' is set but no dense featurizer stands before it in the pipeline."
+                "VoicesIntentClassifier: 'sentence_weight' is set but no dense featurizer stands before it."
             )
         return np.vstack([v.features for v in vectors if v is not None])
 

@@ -26,33 +26,34 @@ _LAUGH = re.compile(r"^(?:j+[aeiou]+){2,}j*$|^(?:[aeo]*h[aeo]){3,}$|^lo+l$")
 # How people shorten words when they type with one thumb. Only unambiguous ones.
 ABBREVIATIONS: dict[str, str] = {
     "q": "que", "k": "que", "qe": "que", "ke": "que", "xq": "porque", "xk": "porque", "pq": "porque", "pk": "porque",
-    "porq": "porque", "xke": "porque", "xque": "porque", "x": "por", "d": "de", "dl": "del", "pa": "para", "p": "para",
-    "pal": "para el", "pa'": "para", "tmb": "tambien", "tb": "tambien", "tbn": "tambien", "tmbn": "tambien",
-    "tambn": "tambien", "tambn.": "tambien", "aki": "aqui", "aka": "aca", "porfa": "por favor", "xfa": "por favor",
-    "plis": "por favor", "pls": "por favor", "pf": "por favor", "porfis": "por favor", "porfavor": "por favor",
-    "xfavor": "por favor", "fis": "favor", "toy": "estoy", "stoy": "estoy", "stoi": "estoy", "toi": "estoy",
-    "ta": "esta", "sta": "esta", "tan": "estan", "tamos": "estamos", "tas": "estas", "taba": "estaba", "ntp": "no te preocupes",
-    "grax": "gracias", "grcs": "gracias", "gracs": "gracias", "grasias": "gracias", "grs": "gracias", "dr": "doctor",
-    "dra": "doctora", "doc": "doctor", "seño": "señora", "bn": "bien", "komo": "como", "cmo": "como", "kiero": "quiero",
-    "qiero": "quiero", "kero": "quiero", "kieren": "quieren", "kiere": "quiere", "kien": "quien", "qien": "quien",
-    "msj": "mensaje", "msg": "mensaje", "ps": "pues", "pz": "pues", "pos": "pues", "pus": "pues", "ora": "ahora",
-    "orita": "ahorita", "haorita": "ahorita", "aorita": "ahorita", "m": "me", "t": "te", "c": "se", "l": "el", "n": "en",
-    "s": "es", "tngo": "tengo", "tnemos": "tenemos", "tiene": "tiene", "kuando": "cuando", "cndo": "cuando",
-    "cdo": "cuando", "qndo": "cuando", "dnd": "donde", "dond": "donde", "onde": "donde", "ond": "donde", "nd": "nada",
-    "ndie": "nadie", "nomas": "nada mas", "namas": "nada mas", "nms": "no manches", "vdd": "verdad", "vd": "verdad",
-    "bb": "bebe", "mijo": "mi hijo", "mija": "mi hija", "mijito": "mi hijito", "mijita": "mi hijita", "hj": "hijo",
-    "hja": "hija", "hosp": "hospital", "hospi": "hospital", "ospital": "hospital", "info": "informacion",
-    "wats": "whatsapp", "guats": "whatsapp", "whats": "whatsapp", "wasap": "whatsapp", "guatsap": "whatsapp",
-    "wpp": "whatsapp", "cel": "celular", "tel": "telefono", "num": "numero", "nro": "numero", "no.": "numero",
-    "lic": "licencia", "med": "medicina", "medic": "medicamento", "mdto": "medicamento", "apt": "apartamento",
-    "sem": "semana", "hrs": "horas", "hr": "hora", "min": "minuto", "mins": "minutos", "dsd": "desde", "dsde": "desde",
-    "asta": "hasta", "ntonces": "entonces", "entons": "entonces", "entos": "entonces", "tons": "entonces",
-    "bnas": "buenas", "wenas": "buenas", "bnos": "buenos", "wenos": "buenos", "ola": "hola", "hla": "hola",
-    "dsps": "despues", "dspues": "despues", "dp": "despues", "xo": "pero", "pro": "pero", "cn": "con", "sn": "sin",
-    "tdo": "todo", "tda": "toda", "tds": "todos", "mñn": "mañana", "mñna": "mañana", "mna": "mañana", "muxo": "mucho",
-    "mxo": "mucho", "muxas": "muchas", "mcho": "mucho", "nel": "no", "nop": "no", "sip": "si", "sep": "si", "siquiera": "siquiera",
-    "imss": "imss", "ims": "imss", "seguro": "seguro", "trab": "trabajo", "soc": "social", "fam": "familia", "salu2": "saludos",
-    "slds": "saludos", "bye": "adios", "bay": "adios", "bai": "adios", "urg": "urgente", "oficio": "oficio",
+    "porq": "porque", "xke": "porque", "xque": "porque", "x": "por", "d": "de", "dl": "del", "pa": "para",
+    "p": "para", "pal": "para el", "pa'": "para", "tmb": "tambien", "tb": "tambien", "tbn": "tambien",
+    "tmbn": "tambien", "tambn": "tambien", "tambn.": "tambien", "aki": "aqui", "aka": "aca", "porfa": "por favor",
+    "xfa": "por favor", "plis": "por favor", "pls": "por favor", "pf": "por favor", "porfis": "por favor",
+    "porfavor": "por favor", "xfavor": "por favor", "fis": "favor", "toy": "estoy", "stoy": "estoy", "stoi": "estoy",
+    "toi": "estoy", "ta": "esta", "sta": "esta", "tan": "estan", "tamos": "estamos", "tas": "estas", "taba": "estaba",
+    "ntp": "no te preocupes", "grax": "gracias", "grcs": "gracias", "gracs": "gracias", "grasias": "gracias",
+    "grs": "gracias", "dr": "doctor", "dra": "doctora", "doc": "doctor", "seño": "señora", "bn": "bien",
+    "komo": "como", "cmo": "como", "kiero": "quiero", "qiero": "quiero", "kero": "quiero", "kieren": "quieren",
+    "kiere": "quiere", "kien": "quien", "qien": "quien", "msj": "mensaje", "msg": "mensaje", "ps": "pues",
+    "pz": "pues", "pos": "pues", "pus": "pues", "ora": "ahora", "orita": "ahorita", "haorita": "ahorita",
+    "aorita": "ahorita", "m": "me", "t": "te", "c": "se", "l": "el", "n": "en", "s": "es", "tngo": "tengo",
+    "tnemos": "tenemos", "kuando": "cuando", "cndo": "cuando", "cdo": "cuando", "qndo": "cuando", "dnd": "donde",
+    "dond": "donde", "onde": "donde", "ond": "donde", "nd": "nada", "ndie": "nadie", "nomas": "nada mas",
+    "namas": "nada mas", "nms": "no manches", "vdd": "verdad", "vd": "verdad", "bb": "bebe", "mijo": "mi hijo",
+    "mija": "mi hija", "mijito": "mi hijito", "mijita": "mi hijita", "hj": "hijo", "hja": "hija", "hosp": "hospital",
+    "hospi": "hospital", "ospital": "hospital", "info": "informacion", "wats": "whatsapp", "guats": "whatsapp",
+    "whats": "whatsapp", "wasap": "whatsapp", "guatsap": "whatsapp", "wpp": "whatsapp", "cel": "celular",
+    "tel": "telefono", "num": "numero", "nro": "numero", "no.": "numero", "lic": "licencia", "med": "medicina",
+    "medic": "medicamento", "mdto": "medicamento", "apt": "apartamento", "sem": "semana", "hrs": "horas",
+    "hr": "hora", "min": "minuto", "mins": "minutos", "dsd": "desde", "dsde": "desde", "asta": "hasta",
+    "ntonces": "entonces", "entons": "entonces", "entos": "entonces", "tons": "entonces", "bnas": "buenas",
+    "wenas": "buenas", "bnos": "buenos", "wenos": "buenos", "ola": "hola", "hla": "hola", "dsps": "despues",
+    "dspues": "despues", "dp": "despues", "xo": "pero", "pro": "pero", "cn": "con", "sn": "sin", "tdo": "todo",
+    "tda": "toda", "tds": "todos", "mñn": "mañana", "mñna": "mañana", "mna": "mañana", "muxo": "mucho",
+    "mxo": "mucho", "muxas": "muchas", "mcho": "mucho", "nel": "no", "nop": "no", "sip": "si", "sep": "si",
+    "ims": "imss", "trab": "trabajo", "soc": "social", "fam": "familia", "salu2": "saludos", "slds": "saludos",
+    "bye": "adios", "bay": "adios", "bai": "adios", "urg": "urgente",
 }  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def strip_accents(text: str) -> str:
 @lru_cache(maxsize=50_000)
 def shorten(word: str) -> str:
     """ "holaaaa" -> "hola", "siiii" -> "si"; a double letter stays (llave, carro, leer)."""
-    return re.sub(r"(\w)\1{2,}", r"\1", word)
+    return re.sub(r"([^\W\d_])\1{2,}", r"\1", word)
 
 
 def number_shape(word: str) -> str | None:
@@ -135,9 +136,10 @@ _SOUNDS = [
     (re.compile(p), r)
     for p, r in (
         (r"x(?=telefono|nss|curp|folio|largo|numero|codigo)", "#"),
-        (r"ch", "1"), (r"sh", "1"), (r"ph", "f"), (r"qu|q|c(?=[aouklrst]|$)|ck", "k"), (r"sc(?=[ei])|x(?=c)", "s"), (r"[zc]", "s"),
-        (r"g(?=[ei])", "j"), (r"gu(?=[ei])", "g"), (r"gü", "gu"), (r"^gua|^hua|^wa", "wa"), (r"^gue|^hue|^we|^bue", "we"),
-        (r"h", ""), (r"v", "b"), (r"ll", "y"), (r"y$", "i"), (r"ñ", "n"), (r"n(?=[bp])", "m"), (r"(\w)\1", r"\1"),
+        (r"ch", "1"), (r"sh", "1"), (r"ph", "f"), (r"qu|q|c(?=[aouklrst]|$)|ck", "k"), (r"sc(?=[ei])|x(?=c)", "s"),
+        (r"[zc]", "s"), (r"g(?=[ei])", "j"), (r"gu(?=[ei])", "g"), (r"gü", "gu"), (r"^gua|^hua|^wa", "wa"),
+        (r"^gue|^hue|^we|^bue", "we"),
+        (r"h", ""), (r"v", "b"), (r"ll", "y"), (r"y$", "i"), (r"ñ", "n"), (r"n(?=[bp])", "m"), (r"([^\W\d_])\1", r"\1"),
     )
 ]  # fmt: skip
 

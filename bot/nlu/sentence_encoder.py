@@ -98,9 +98,13 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
 
     @classmethod
     def load(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext,
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
         **kwargs: Any,
-    ) -> SentenceEncoder:  # fmt: skip
+    ) -> SentenceEncoder:
         """Read the learnt spelling."""
         try:
             with model_storage.read_from(resource) as folder:

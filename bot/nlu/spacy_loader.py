@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 
 import spacy
@@ -35,8 +36,8 @@ class PreferredSpacy(SpacyNLP):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``models``: in order of preference."""
-        return {**SpacyNLP.get_default_config(), "models": list(PREFERRED)}
+        """``models``: in order of preference; ``documents``: analyse each message, for components that read that."""
+        return {**SpacyNLP.get_default_config(), "models": list(PREFERRED), "documents": True}
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:
@@ -44,6 +45,8 @@ class PreferredSpacy(SpacyNLP):
         models = config.get("models", PREFERRED)
         if not isinstance(models, list) or not models or not all(isinstance(m, str) and m for m in models):
             raise InvalidConfigException("PreferredSpacy: 'models' must be a list of spaCy model names, best first.")
+        if not isinstance(config.get("documents", True), bool):
+            raise InvalidConfigException("PreferredSpacy: 'documents' must be true or false.")
 
     def __init__(self, model: SpacyModel, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
         """Use ``create`` or ``load``."""
@@ -73,9 +76,13 @@ class PreferredSpacy(SpacyNLP):
 
     @classmethod
     def load(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext,
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
         **kwargs: Any,
-    ) -> PreferredSpacy:  # fmt: skip
+    ) -> PreferredSpacy:
         """Load what the assistant was trained with, or say what is missing."""
         with model_storage.read_from(resource) as folder:
             name, version = (folder / "spacy.txt").read_text(encoding="utf-8").split()
@@ -90,11 +97,11 @@ class PreferredSpacy(SpacyNLP):
 
     def process_training_data(self, training_data: TrainingData, model: SpacyModel) -> TrainingData:
         """Add spaCy's documents, made with our own model: the provided one is chosen anew each time it is asked for."""
-        return super().process_training_data(training_data, self._model)
+        return super().process_training_data(training_data, self._model) if self._config["documents"] else training_data
 
     def process(self, messages: list[Message], model: SpacyModel) -> list[Message]:
         """Add spaCy's documents, made with the model of the training."""
-        return super().process(messages, self._model)
+        return super().process(messages, self._model) if self._config["documents"] else messages
 
 
 def first_installed(models: list[str]) -> str:
@@ -111,6 +118,12 @@ def installed_version(name: str) -> str | None:
 
 
 def _labelled(name: str) -> SpacyModel:
-    """The model, whose fingerprint names its version too: another version trains anew."""
-    model = SpacyNLP.load_model(name)
-    return SpacyModel(model=model.model, model_name=f"{name} {installed_version(name)}")
+    """The model, whose fingerprint names its version too: another version trains anew.
+
+    Loaded without Rasa's check of the spaCy version that the model declares: the registry's only Spanish model
+    declares 3.1 and works with 3.7, which is tested.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\[W095\]")
+        language = spacy.load(name, disable=["parser"])
+    return SpacyModel(model=language, model_name=f"{name} {installed_version(name)}")

@@ -10,15 +10,16 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from puente.safety.signs import Reading, describe
+from puente.safety.signs import LONGEST, Reading, describe
 
 CHARS, WORDS, SIGNS = 1 << 17, 1 << 16, 1 << 16  # buckets of each block
 SIZE = CHARS + WORDS + SIGNS
 _SHARE = {"chars": 1.5, "words": 1.5, "signs": 0.3, "pairs": 0.15}  # weight of each block, chosen by cross-validation
 
 _CONNECTORS = re.compile(
-    r"[.!?;…\n]+|,?\s*\b(?:oiga|oigan|otra cosa|por cierto|de paso|aparte|adem[aá]s|pero|aunque|y aprovecho|f[ií]jese|"
-    r"f[ií]jate|mientras|lo malo|tambi[eé]n|tmb|tambn|tanvien|resulta|ah y|nom[aá]s que)\b",
+    r"(?:(?<!\d)\.|\.(?!\d)|[!?;…\n])+|"  # the point of 38.5 ends nothing
+    r",?\s*\b(?:oiga|oigan|otra cosa|por cierto|de paso|aparte|adem[aá]s|pero|aunque|y aprovecho|f[ií]jese|f[ií]jate|"
+    r"mientras|lo malo|tambi[eé]n|tmb|tambn|tanvien|resulta|ah y|nom[aá]s que)\b",
     re.IGNORECASE,
 )
 _LONG, _WINDOW, _STEP = 24, 20, 10  # words: a clause longer than _LONG is read through a moving window
@@ -30,17 +31,20 @@ def clauses(text: str) -> list[str]:
     """The parts of a message that may each carry an alarm of their own. One part: the whole message."""
     pieces: list[str] = []
     last = 0
-    for found in _CONNECTORS.finditer(text[:4000]):
+    for found in _CONNECTORS.finditer(text[:LONGEST]):
         cut = found.start() if found.group().strip(" ,")[:1].isalpha() else found.end()
         pieces.append(text[last:cut].strip())
         last = cut
-    pieces.append(text[last:4000].strip())
+    pieces.append(text[last:LONGEST].strip())
     merged: list[str] = []
     for piece in filter(None, pieces):
-        if merged and (len(merged[-1].split()) < 4 or len(piece.split()) < 3):
+        if merged and len(merged[-1].split()) < 4:
             merged[-1] += " " + piece
         else:
             merged.append(piece)
+    if len(merged) > 1 and len(merged[-1].split()) < 3:
+        tail = merged.pop()
+        merged[-1] += " " + tail
     return [part for piece in merged for part in _windows(piece)]
 
 

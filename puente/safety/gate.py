@@ -15,6 +15,7 @@ from puente.safety.signs import Reading, lexicon, read
 
 CERTAIN, POSSIBLE, NONE = "certain", "possible", "none"
 SUICIDE = "suicidio"
+FEW_WORDS, SURE_OF_FEW_WORDS = 6, 0.97
 
 log = structlog.get_logger(__name__)
 
@@ -43,24 +44,34 @@ def decide(text: str) -> Verdict:
             return Verdict(NONE)
         try:
             trained = _trained()
-            score, kind, _ = trained.score(text)
-        except Exception:
-            log.exception("safety_model_failed")
+            score, kind, reading = trained.score(text)
+        except Exception as error:
+            # Only its type: a traceback would write the family's words into the log.
+            log.error("safety_model_failed", error=type(error).__name__)
             return by_signs(read(text))
-        return _verdict(score, kind, trained.info["thresholds"], any(c.isalpha() for c in text))
+        return _verdict(score, kind, reading, trained.info["thresholds"])
     except Exception:
-        # Nothing is left to judge with: better one question too many than an alarm not heard.
-        log.exception("safety_gate_failed")
+        # Nothing is left to judge with, perhaps not even a log: better one question too many than an alarm not heard.
         return Verdict(POSSIBLE, None, 0.5)
 
 
-def _verdict(score: float, kind: str, thresholds: dict[str, float], words: bool) -> Verdict:
-    """A bare "39" may be a temperature or an age: without words nothing is certain."""
+def _says_too_little(reading: Reading, score: float) -> bool:
+    """A few words without any sign ("cancele todo", a list of medicines): the model knows too little to judge them."""
+    few = len(reading.tokens) <= FEW_WORDS and score < SURE_OF_FEW_WORDS
+    return few and not reading.signs and not reading.degrees
+
+
+def _verdict(score: float, kind: str, reading: Reading, thresholds: dict[str, float]) -> Verdict:
     score = round(score, 4)
+    if _says_too_little(reading, score):
+        return Verdict(NONE, None, score)
+    # A bare "39" may be a temperature or an age: without words nothing is certain.
+    words = any(token.text[0].isalpha() for token in reading.tokens)
     if score >= thresholds["certain"] and words:
         return Verdict(CERTAIN, kind, score)
     # A life that someone may be about to take gets the question sooner than anything else.
-    asks_from = thresholds["possible_suicide"] if kind == SUICIDE else thresholds["possible"]
+    life = kind == SUICIDE and any(sign.label == SUICIDE for sign in reading.signs)
+    asks_from = thresholds["possible_suicide" if life else "possible"]
     if score >= asks_from:
         return Verdict(POSSIBLE, kind, score)
     return Verdict(NONE, None, score)

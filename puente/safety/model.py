@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from puente.safety import features
-from puente.safety.signs import Reading, read
+from puente.safety.signs import LONGEST, Reading, read
 
 MODEL_FILE = Path(__file__).with_name("model.npz")
 NEVER = -9.0  # the score of a message without words
@@ -67,7 +67,7 @@ class Model:
         for part in parts:
             own = sparse if len(parts) == 1 else features.vector(read(part), self.rarity)
             clause = max(clause, _dot(own, self.clause) + self.clause_bias)
-        vector = embed([text])
+        vector = embed([text[:LONGEST]])
         sentence = None if vector is None else float(vector[0] @ self.sentence) + self.sentence_bias
         return self._last_layer(reading, whole, clause, sentence), self.kind(sparse), reading
 

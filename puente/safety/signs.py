@@ -19,6 +19,7 @@ import yaml
 
 SIGNS_FILE = Path(__file__).resolve().parents[2] / "data" / "safety" / "signs.yml"
 
+LONGEST = 4096  # characters: what a WhatsApp message may hold
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)?|[^\W\d_]+|[.!?¿¡;,\n…]")
 _SOFT = {"pero", "aunke", "sino", "porke", "komo", "pues", "mientras"}  # folded; a negation does not reach past them
 _GAPS = {"..": 3, "....": 6}
@@ -142,7 +143,7 @@ class _Element:
 def _prefixes(stem: str) -> set[str]:
     """The beginnings that a stem may sound like: the sound of a last c or g depends on what follows."""
     whole = sound(stem)
-    if stem.endswith("y") or stem.endswith("ll"):
+    if stem.endswith(("y", "ll")):
         return {sound(stem + "a")[:-1]}
     if stem.endswith("c"):
         return {whole, whole[:-1] + "s"}
@@ -291,7 +292,7 @@ def _tokens(text: str, words: Lexicon) -> list[Token]:
     tokens: list[Token] = []
     brk = "."
     sentence = 0
-    for piece in _TOKEN.findall(text[:4000]):
+    for piece in _TOKEN.findall(text[:LONGEST]):
         if piece in ".!?\n;…¿¡":
             if piece == "?":
                 for token in tokens[sentence:]:
@@ -375,7 +376,7 @@ def _degrees(
     tokens: list[Token], scopes: dict[int, list[Found]], starts: list[int]
 ) -> Iterator[tuple[int, float, str]]:
     """Numbers that are a temperature of the body, with how sure that is: `sure`, `maybe`, or what changes it."""
-    for i, token in enumerate(tokens):
+    for i in range(len(tokens)):
         value, end = _number(tokens, i)
         if not 35 <= value < 43:
             continue

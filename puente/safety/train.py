@@ -28,8 +28,8 @@ DATA = SIGNS_FILE.parent
 FOLDS = 10
 # Shares of hard harmless messages that may get any alarm, and the certain one, in cross-validation.
 ANY_ALARM, CERTAIN_ALARM = 0.10, 0.025
-UNKNOWN_SIGNS = 0.4  # of a copy's signs, the share that the lexicon is made not to know
-SUICIDE_FACTOR = 0.4  # in cross-validation: 2 % more of these alarms caught for 1.5 % more questions
+UNKNOWN_SIGNS = 0.5  # of a copy's signs, the share that the lexicon is made not to know
+SUICIDE_FACTOR = 0.4  # in cross-validation: 0.99 instead of 0.97 of these alarms, for 1.4 % more questions
 GENERAL = "general"  # data/safety/general.jsonl: ordinary messages of the NLU's voices; they weigh less
 
 
@@ -75,7 +75,7 @@ def load_examples(folder: Path = DATA) -> list[Example]:
 
 def misspelled(examples: list[Example]) -> list[Example]:
     """Copies of every hard example as a thumb on a small screen writes it: letters lost, swapped, words joined."""
-    dice = random.Random(5)
+    dice = random.Random(5)  # noqa: S311
     return [replace(e, text=_slips(e.text, dice), copy=True) for e in examples if not e.general]
 
 
@@ -113,7 +113,7 @@ def fingerprint() -> str:
 
 def prepare(originals: list[Example]) -> Corpus:
     examples = originals + misspelled(originals)
-    dice = random.Random(7)
+    dice = random.Random(7)  # noqa: S311
     readings = [_thin(read(e.text), dice) if e.copy else read(e.text) for e in examples]
     rarity = _rarity(readings)
     parts = [features.clauses(e.text) for e in examples]
@@ -129,7 +129,7 @@ def prepare(originals: list[Example]) -> Corpus:
         alarm,
         general,
         ~general & ~copies,
-        np.where(copies, 0.5, np.where(general & ~alarm, 0.4, 1.0)),
+        np.where(copies, 0.5, np.where(general & ~alarm, 0.15, 1.0)),
         _folds(examples),
         rarity,
         _matrix(readings, rarity),
@@ -192,10 +192,8 @@ def _first_layer(corpus: Corpus, rows: NDArray[np.int64]) -> list[LogisticRegres
         first, end = corpus.first_clause[row], corpus.first_clause[row + 1]
         if first == end:
             continue
-        if corpus.alarm[row]:
-            chosen = [first + int(np.argmax(how_alarming[first:end]))]
-        else:
-            chosen = list(range(first, end))
+        worst = first + int(np.argmax(how_alarming[first:end]))
+        chosen = [worst] if corpus.alarm[row] else list(range(first, end))
         picked += chosen
         labels += [bool(corpus.alarm[row])] * len(chosen)
         weights += [corpus.weight[row] * (0.65 if len(chosen) > 1 else 1.0)] * len(chosen)

@@ -75,7 +75,7 @@ class EntityCrf:
         if self._tagger is None or not tokens:
             return []
         self._tagger.set(features(tokens, text, catalogs))
-        predicted = self._tilted(self._tagger.tag())
+        predicted = self._tilted(self._tagger.tag(), [any(c.isalnum() for c in t.text) for t in tokens])
         found: list[Span] = []
         at = 0
         while at < len(predicted):
@@ -90,10 +90,12 @@ class EntityCrf:
             at = after
         return found
 
-    def _tilted(self, predicted: list[str]) -> list[str]:
+    def _tilted(self, predicted: list[str], words: list[bool]) -> list[str]:
         """Doubtful outside tokens become their likeliest entity, but never lengthen one the model was sure of."""
         result = list(predicted)
         for i, tag in enumerate(predicted):
+            if not words[i]:
+                continue
             beside = predicted[max(i - 1, 0) : i + 2]
             if tag != "O" or any(b != "O" for b in beside) or self._tagger.marginal("O", i) >= self.outside:
                 continue

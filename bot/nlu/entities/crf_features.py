@@ -20,7 +20,8 @@ _WORDS = {
     "span": "dia dias semana semanas mes meses ano anos añito añitos quincena quincenas rato sem",
     "when": "hoy ayer antier anteayer anoche antenoche manana ahorita pasado proximo viene desde hace para hasta antes",
     "number": "un una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis veinte "
-    "veintiuno veinticinco treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento doscientos media medio par y",
+    "veintiuno veinticinco treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento doscientos media "
+    "medio par y",
 }
 
 
@@ -57,7 +58,7 @@ def features(tokens: Sequence[Piece], text: str, catalogs: Catalogs) -> list[lis
             if not 0 <= j < len(tokens):
                 row.append(f"{offset}:edge")
                 continue
-            near_word, near_spoken, near_lists = own[j]
+            _, near_spoken, near_lists = own[j]
             row.append(f"{offset}:s={near_spoken}")
             if abs(offset) <= 2:
                 row += [f"{offset}:{name}" for name in (*near_lists, *named[j])]

@@ -110,9 +110,13 @@ class EntityFinder(GraphComponent, EntityExtractorMixin):
 
     @classmethod
     def load(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext,
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
         **kwargs: Any,
-    ) -> EntityFinder:  # fmt: skip
+    ) -> EntityFinder:
         """Read the stored model."""
         try:
             with model_storage.read_from(resource) as folder:
