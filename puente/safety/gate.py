@@ -11,10 +11,10 @@ from typing import Any
 import structlog
 
 from puente.safety import model
+from puente.safety.model import SUICIDE
 from puente.safety.signs import Reading, lexicon, read
 
 CERTAIN, POSSIBLE, NONE = "certain", "possible", "none"
-SUICIDE = "suicidio"
 FEW_WORDS, SURE_OF_FEW_WORDS = 6, 0.97
 
 log = structlog.get_logger(__name__)

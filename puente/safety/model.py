@@ -16,6 +16,7 @@ from puente.safety import features
 from puente.safety.signs import LONGEST, Reading, read
 
 MODEL_FILE = Path(__file__).with_name("model.npz")
+SUICIDE = "suicidio"
 NEVER = -9.0  # the score of a message without words
 
 Floats = NDArray[np.float32]
@@ -69,7 +70,7 @@ class Model:
             clause = max(clause, _dot(own, self.clause) + self.clause_bias)
         vector = embed([text[:LONGEST]])
         sentence = None if vector is None else float(vector[0] @ self.sentence) + self.sentence_bias
-        return self._last_layer(reading, whole, clause, sentence), self.kind(sparse), reading
+        return self._last_layer(reading, whole, clause, sentence), self.kind(sparse, reading), reading
 
     def _last_layer(self, reading: Reading, whole: float, clause: float, sentence: float | None) -> float:
         given = final_inputs(whole, clause, sentence or 0.0, features.summary(reading, self.kinds))
@@ -77,12 +78,16 @@ class Model:
         value = float((given - self.center) / self.scale @ weights[:-1] + weights[-1])
         return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))
 
-    def kind(self, sparse: features.Sparse) -> str:
+    def kind(self, sparse: features.Sparse, reading: Reading) -> str:
+        """The most likely kind; never suicide where only other signs were said, for its answer is another one."""
         index, values = sparse
         place = np.searchsorted(self.kind_buckets, index)
         place[place == len(self.kind_buckets)] = 0
         known = self.kind_buckets[place] == index
         scores = values[known] @ self.kind_weights[place[known]] + self.kind_bias
+        said = {sign.label for sign in reading.signs if sign.status in ("plain", "asked")}
+        if said and SUICIDE not in said:
+            scores[self.kinds.index(SUICIDE)] = -np.inf
         return self.kinds[int(np.argmax(scores))]
 
 

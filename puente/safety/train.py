@@ -252,7 +252,9 @@ def cross_validate(corpus: Corpus) -> tuple[NDArray[np.float64], NDArray[np.floa
 def _kind_model(corpus: Corpus, rows: NDArray[np.int64]) -> OneVsRestClassifier:
     """Which sign, learnt from the alarms alone, over words and signs."""
     y = [corpus.examples[row].kind for row in rows]
-    one_against_rest = OneVsRestClassifier(LogisticRegression(C=10, solver="liblinear", random_state=0))
+    one_against_rest = OneVsRestClassifier(
+        LogisticRegression(C=10, solver="liblinear", class_weight="balanced", random_state=0)
+    )
     return one_against_rest.fit(corpus.whole[rows][:, features.CHARS :], y)
 
 
