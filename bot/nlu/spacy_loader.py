@@ -68,7 +68,7 @@ class PreferredSpacy(SpacyNLP):
             logger.warning("spaCy: %s is not installed, using %s.", config["models"][0], name)
         return cls(_labelled(name), config, model_storage, resource)
 
-    def train(self, training_data: TrainingData, model: SpacyModel) -> Resource:
+    def train(self, training_data: TrainingData) -> Resource:
         """Nothing to learn: write down which model it is."""
         with self._model_storage.write_to(self._resource) as folder:
             (folder / "spacy.txt").write_text(self._model.model_name, encoding="utf-8")
