@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import spacy
@@ -68,7 +69,7 @@ class PreferredSpacy(SpacyNLP):
             logger.warning("spaCy: %s is not installed, using %s.", config["models"][0], name)
         return cls(_labelled(name), config, model_storage, resource)
 
-    def train(self, training_data: TrainingData) -> Resource:
+    def train(self, training_data: TrainingData, model: SpacyModel) -> Resource:
         """Nothing to learn: write down which model it is."""
         with self._model_storage.write_to(self._resource) as folder:
             (folder / "spacy.txt").write_text(self._model.model_name, encoding="utf-8")
@@ -83,9 +84,16 @@ class PreferredSpacy(SpacyNLP):
         execution_context: ExecutionContext,
         **kwargs: Any,
     ) -> PreferredSpacy:
-        """Load what the assistant was trained with, or say what is missing."""
-        with model_storage.read_from(resource) as folder:
-            name, version = (folder / "spacy.txt").read_text(encoding="utf-8").split()
+        """Load what the assistant was trained with, or say what is missing.
+
+        Rasa loads this class twice: as the step of the pipeline, with what ``train`` wrote, and as the provider of
+        the model to other components, for which Rasa stores nothing; that one chooses like ``create``.
+        """
+        try:
+            with model_storage.read_from(resource) as folder:
+                name, version = (folder / "spacy.txt").read_text(encoding="utf-8").split()
+        except ValueError:
+            return cls.create(config, model_storage, resource, execution_context)
         found = installed_version(name)
         if found != version:
             raise InvalidModelError(
@@ -117,8 +125,9 @@ def installed_version(name: str) -> str | None:
     return str(spacy.util.get_package_version(name)) if spacy.util.is_package(name) else None
 
 
+@lru_cache(maxsize=1)
 def _labelled(name: str) -> SpacyModel:
-    """The model, whose fingerprint names its version too: another version trains anew.
+    """The model (in memory once, however often Rasa asks), whose fingerprint names its version too: another version trains anew.
 
     Loaded without Rasa's check of the spaCy version that the model declares: the registry's only Spanish model
     declares 3.1 and works with 3.7, which is tested.

