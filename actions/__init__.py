@@ -4,18 +4,20 @@ from actions.casos import (
     ActionAnotarEnCaso,
     ActionConsultarCaso,
     ActionIniciarCaso,
-    ActionRecordarPedido,
     ActionTerminarCaso,
     ValidateFormularioCaso,
 )
 from actions.conversacion import ActionNoEntendi, ActionPasarAPersona, ActionSessionStart, ActionSinPregunta
+from actions.pedidos import ActionContestarOferta, ActionOfrecerPedido, ActionRecordarPedido
 from actions.urgencias import ActionUrgencia
 
 __all__ = [
     "ActionAnotarEnCaso",
     "ActionConsultarCaso",
+    "ActionContestarOferta",
     "ActionIniciarCaso",
     "ActionNoEntendi",
+    "ActionOfrecerPedido",
     "ActionPasarAPersona",
     "ActionRecordarPedido",
     "ActionSessionStart",

@@ -12,6 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from puente import clock, log
 from puente import settings as configuration
+from puente.cases import matters
 from puente.cases.intake import Heard
 from puente.db import Database
 
@@ -80,19 +81,45 @@ def sent_at(tracker: Tracker) -> datetime:
     return moment.astimezone(clock.MEXICO_CITY)
 
 
+def two_matters(tracker: Tracker) -> tuple[Heard, Heard | None]:
+    """What to deal with in the last message, and its other request if it holds two."""
+    said, second = heard(tracker), tracker.latest_message.get("second_intent")
+    if not second or pressed(tracker):
+        return said, None
+    placed = [entity for entity in tracker.latest_message.get("entities", []) if entity.get("value") not in (None, "")]
+    return matters.split(said, placed, second) or (said, None)
+
+
+def pressed(tracker: Tracker) -> bool:
+    """Whether the last message is a button that names what is meant."""
+    return str(tracker.latest_message.get("text") or "").startswith("/")
+
+
+def as_request(said: Heard, tracker: Tracker) -> matters.Request:
+    """Words and data that wait, and since when."""
+    return {
+        "intent": said.intent,
+        "text": said.text,
+        "entities": list(said.entities),
+        "at": sent_at(tracker).isoformat(),
+    }
+
+
 def keep(tracker: Tracker) -> dict[str, Any]:
     """The slot event that keeps the last message's words and data until the family says what she meant."""
-    said = heard(tracker)
-    value = {"text": said.text, "entities": list(said.entities), "at": sent_at(tracker).isoformat()}
-    return cast(dict[str, Any], SlotSet("pendiente", value))
+    value = as_request(heard(tracker), tracker)
+    return cast(dict[str, Any], SlotSet("pendiente", {**value, "intent": None}))
 
 
 def kept(tracker: Tracker) -> Heard:
-    """The last message; when it is a button that only says what the one before meant, that one's words and data."""
-    said, pending = heard(tracker), tracker.get_slot("pendiente")
-    pressed = str(tracker.latest_message.get("text") or "").startswith("/")
-    if not pending or not pressed or said.entities:
-        return said
-    if sent_at(tracker) - datetime.fromisoformat(pending["at"]) > KEPT_FOR:
+    """What the last message asks first. A button that only says what was meant stands for the words before it."""
+    said, _ = two_matters(tracker)
+    pending = tracker.get_slot("pendiente")
+    if not pending or not pressed(tracker) or said.entities or not recent(pending, tracker):
         return said
     return Heard(pending["text"], said.intent, said.confidence, tuple(pending["entities"]))
+
+
+def recent(request: matters.Request, tracker: Tracker) -> bool:
+    """Whether what was kept is still what the conversation is about."""
+    return sent_at(tracker) - datetime.fromisoformat(request["at"]) <= KEPT_FOR

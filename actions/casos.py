@@ -6,11 +6,13 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecutionRejected, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import TO_A_PERSON, Events, database, heard, keep, kept, message_id, safely, sent_at
+from actions.base import TO_A_PERSON, Events, database, heard, kept, message_id, safely, sent_at
+from actions.pedidos import offer_next, put_off_second
 from puente import clock
 from puente.areas import names as areas
 from puente.cases import folio as folios
 from puente.cases import intake as intakes
+from puente.cases import matters
 from puente.cases import service as cases
 from puente.cases.intake import CONFIRMATION, CORRECTION, Intake, Outcome
 from puente.cases.models import Case
@@ -39,6 +41,7 @@ class ActionIniciarCaso(Action):
             SlotSet("tipo_caso", kind),
             SlotSet("mensaje_leido", message_id(tracker)),
             SlotSet("pendiente", None),
+            SlotSet("otro_pedido", put_off_second(tracker) or None),
             SlotSet("desenlace", None),
         ]
 
@@ -84,34 +87,20 @@ class ActionTerminarCaso(Action):
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         ending, state = tracker.get_slot("desenlace"), tracker.get_slot("caso")
+        waiting = matters.waiting(tracker.get_slot("otro_pedido"))
         if ending == "confirmado" and state:
             await _register(dispatcher, tracker, Intake.from_json(state))
         elif ending == "persona":
-            await _hand_over(dispatcher, tracker, Intake.from_json(state) if state else None)
+            await _hand_over(dispatcher, tracker, Intake.from_json(state) if state else None, waiting)
         else:
             dispatcher.utter_message(
                 text="De acuerdo, no registré nada. Si lo necesita más tarde, aquí estoy; solo escríbame."
             )
-        if ending != "persona":
-            _offer_second_request(dispatcher, tracker.get_slot("otro_pedido"))
-        return [
-            SlotSet("pendiente", tracker.get_slot("otro_pedido")),
-            *(SlotSet(slot, None) for slot in ("caso", "tipo_caso", "desenlace", "mensaje_leido", "otro_pedido")),
+        cleared = [
+            SlotSet(slot, None)
+            for slot in ("caso", "tipo_caso", "desenlace", "mensaje_leido", "pendiente", "otro_pedido")
         ]
-
-
-class ActionRecordarPedido(Action):
-    """A second matter in the middle of a report: kept, and offered when the report is done."""
-
-    def name(self) -> str:
-        return "action_recordar_pedido"
-
-    @safely
-    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        said = heard(tracker)
-        label = catalogs.kinds()[_kind_of(said.intent)].label
-        dispatcher.utter_message(text=f"Eso también lo vemos ({label.lower()}), en cuanto terminemos este reporte.")
-        return [SlotSet("otro_pedido", {"intent": said.intent, **keep(tracker)["value"]})]
+        return cleared if ending == "persona" else [*cleared, *offer_next(dispatcher, waiting)]
 
 
 class ActionAnotarEnCaso(Action):
@@ -122,7 +111,7 @@ class ActionAnotarEnCaso(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        said = heard(tracker)
+        said = kept(tracker)
         async with database().transaction() as session:
             open_cases = await cases.cases_of(session, tracker.sender_id, open_only=True)
             folio = folios.find(said.text)
@@ -150,7 +139,7 @@ class ActionConsultarCaso(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        text = heard(tracker).text
+        text = kept(tracker).text
         async with database().reading() as session:
             folio = folios.find(text)
             if folio:
@@ -301,24 +290,18 @@ def _representation(facts: dict[str, Any]) -> str | None:
     return catalogs.representations()[unit.representation].name if unit and unit.representation else None
 
 
-async def _hand_over(dispatcher: CollectingDispatcher, tracker: Tracker, intake: Intake | None) -> None:
+async def _hand_over(
+    dispatcher: CollectingDispatcher, tracker: Tracker, intake: Intake | None, waiting: list[matters.Request]
+) -> None:
     reason = "lo pidió la familia"
     if intake is not None:
         known = "; ".join(f"{label}: {value}" for label, value in intakes.summary(intake))
         reason += f" mientras hacía un reporte ({catalogs.kinds()[intake.kind].label}). {known}"
+    reason += "".join(f". También: “{request['text'][:200]}”" for request in waiting)
     area = catalogs.kinds()[intake.kind].area if intake else "atencion_derechohabiente"
     async with database().transaction() as session:
         await contacts.request_handoff(session, tracker.sender_id, area=area, reason=reason, now=clock.utcnow())
     dispatcher.utter_message(text=texts.get("pase_a_persona"))
-
-
-def _offer_second_request(dispatcher: CollectingDispatcher, request: dict[str, Any] | None) -> None:
-    if request:
-        label = catalogs.kinds()[_kind_of(request["intent"])].label.lower()
-        dispatcher.utter_message(
-            text=f"También me había dicho algo de otro asunto ({label}). ¿Lo vemos ahora?",
-            buttons=[{"title": "Sí, ahora", "payload": f"/{request['intent']}"}, {"title": "No", "payload": "/negar"}],
-        )
 
 
 def _which_case(dispatcher: CollectingDispatcher, open_cases: list[Case]) -> None:

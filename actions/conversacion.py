@@ -7,16 +7,17 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import TO_A_PERSON, Events, database, heard, keep, safely
+from actions.base import TO_A_PERSON, Events, database, heard, keep, kept, pressed, safely
+from actions.pedidos import answer_offer
 from puente import clock
 from puente.contacts import service as contacts
 from puente.knowledge import meanings, texts
 
-CARRIED_SLOTS = ("caso", "tipo_caso", "requested_slot", "mensaje_leido")
+CARRIED_SLOTS = ("caso", "tipo_caso", "requested_slot", "mensaje_leido", "otro_pedido")
 
 
 class ActionSessionStart(Action):
-    """A new session after hours of silence. A half-filled form goes on where it was; nothing else is carried over."""
+    """A new session after hours of silence. A half-filled form, and what waits behind it, goes on where it was."""
 
     def name(self) -> str:
         return "action_session_start"
@@ -38,6 +39,8 @@ class ActionNoEntendi(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        if (answered := answer_offer(dispatcher, tracker)) is not None:
+            return answered  # "ahorita no gracias": understood, here where it was asked
         failures = _failures_before(tracker)
         likely = meanings.likeliest(tracker.latest_message.get("intent_ranking") or [])
         if failures >= 2:
@@ -67,31 +70,28 @@ class ActionPasarAPersona(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        await _hand_over(dispatcher, tracker, f"lo pidió la familia: “{heard(tracker).text[:200]}”")
-        return [SlotSet("pendiente", None)]
+        said = kept(tracker) if pressed(tracker) else heard(tracker)
+        await _hand_over(dispatcher, tracker, f"lo pidió la familia: “{said.text[:200]}”")
+        return [SlotSet("pendiente", None), SlotSet("otro_pedido", None)]
 
 
 class ActionSinPregunta(Action):
-    """A yes, a no or a bare datum when nothing was asked: say what can be done with it."""
+    """A bare datum when nothing was asked: say what can be done with it."""
 
     def name(self) -> str:
         return "action_sin_pregunta"
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        said = heard(tracker)
-        if said.intent == "informar":
-            dispatcher.utter_message(
-                text=texts.get("dato_suelto"),
-                buttons=[
-                    {"title": "Falta medicamento", "payload": "/reportar_desabasto"},
-                    {"title": "¿Cómo va mi reporte?", "payload": "/consultar_caso"},
-                    TO_A_PERSON,
-                ],
-            )
-            return [keep(tracker)]
-        dispatcher.utter_message(text=texts.get("que_necesita"))
-        return []
+        dispatcher.utter_message(
+            text=texts.get("dato_suelto"),
+            buttons=[
+                {"title": "Falta medicamento", "payload": "/reportar_desabasto"},
+                {"title": "¿Cómo va mi reporte?", "payload": "/consultar_caso"},
+                TO_A_PERSON,
+            ],
+        )
+        return [keep(tracker)]
 
 
 def _failures_before(tracker: Tracker) -> int:

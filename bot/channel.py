@@ -188,23 +188,22 @@ async def _handle(agent: Agent, message: Incoming) -> dict[str, Any]:
 
 
 def earlier_turn(tracker: DialogueStateTracker, message_id: str) -> dict[str, Any] | None:
-    """What the message gave when it was handled, from the conversation; None when it was not."""
+    """What the message gave when it was handled, from the conversation; None when it was not.
+
+    A "sí" to an offer stands there twice: as it was written, and as what it means (actions/pedidos.py).
+    """
     events: list[Event] = recent_events(tracker)
-    for position in reversed(range(len(events))):
-        event = events[position]
-        if isinstance(event, UserUttered) and event.message_id == message_id:
-            return {"replies": _replies_until_next_message(events[position + 1 :]), "parse": as_parse(event.parse_data)}
-    return None
-
-
-def _replies_until_next_message(events: list[Event]) -> list[dict[str, Any]]:
-    replies = []
+    turn: list[Event] = []
     for event in events:
-        if isinstance(event, UserUttered):
+        theirs = isinstance(event, UserUttered) and event.message_id == message_id
+        if theirs or (turn and not isinstance(event, UserUttered)):
+            turn.append(event)
+        elif turn:
             break
-        if isinstance(event, BotUttered):
-            replies.append(as_reply(event.message()))
-    return [reply for reply in replies if reply]
+    if not turn:
+        return None
+    replies = [as_reply(event.message()) for event in turn if isinstance(event, BotUttered)]
+    return {"replies": [reply for reply in replies if reply], "parse": as_parse(turn[0].parse_data)}
 
 
 def as_reply(message: dict[str, Any]) -> dict[str, Any]:

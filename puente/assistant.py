@@ -29,6 +29,8 @@ INGREDIENTS = (
     "bot/nlu",
     "bot/requirements.lock",
 )
+# Training is one big inversion, and worth two cores.
+TRAINING_THREADS = {"TF_INTRA_OP_PARALLELISM_THREADS": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
 TRAINING_DATA = ("data/nlu", "data/rules", "data/stories")
 
 INTERRUPTED_AFTER_SECONDS = 3600  # no training takes this long; what it left behind is rubbish
@@ -66,11 +68,12 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
         "LOG_LEVEL_LIBRARIES": "ERROR",
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        # A small machine is shared by all our processes; TensorFlow and BLAS would each take every core.
+        # A small machine is shared by all our processes; TensorFlow and BLAS would each take every core. A message is
+        # too little work to be shared out: on a busy machine two threads wait for one another (benchmarks/parse_time).
         "TF_INTER_OP_PARALLELISM_THREADS": "1",
-        "TF_INTRA_OP_PARALLELISM_THREADS": "2",
-        "OMP_NUM_THREADS": "2",
-        "OPENBLAS_NUM_THREADS": "2",
+        "TF_INTRA_OP_PARALLELISM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 
@@ -113,7 +116,8 @@ def train(settings: Settings) -> None:
     MODEL.parent.mkdir(exist_ok=True)
     _remove_interrupted_trainings()
     with tempfile.TemporaryDirectory(dir=MODEL.parent, prefix=".training-") as folder:
-        result = subprocess.run(train_command(Path(folder)), cwd=ROOT, env=environment(settings), check=False)
+        variables = {**environment(settings), **TRAINING_THREADS}
+        result = subprocess.run(train_command(Path(folder)), cwd=ROOT, env=variables, check=False)
         trained = Path(folder) / MODEL.name
         if result.returncode or not trained.exists():
             raise TrainingError("el entrenamiento falló; la causa está en las líneas de arriba")

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -77,10 +78,12 @@ def train(if_needed: Annotated[bool, typer.Option(help="Only when the model is n
     settings = _start()
     if if_needed and assistant.model_is_current():
         return
+    started = time.monotonic()
     try:
         assistant.train(settings)
     except assistant.TrainingError as problem:
         sys.exit(f"puente: {problem}")
+    typer.echo(f"Modelo entrenado en {time.monotonic() - started:.0f} s: {assistant.MODEL}", err=True)
 
 
 @app.command()

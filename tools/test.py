@@ -12,6 +12,7 @@ from puente import assistant, settings
 from puente.settings import ROOT
 
 HELDOUT = "tests/data/heldout.jsonl"  # voices that appear nowhere in training
+RESOLUTION = "tests/data/resolution.jsonl"  # what their words stand for: hospitals, medicines, days
 RESULTS = "results/stories"  # Rasa's report of its test stories
 
 
@@ -24,6 +25,7 @@ def suites() -> list[tuple[str, list[str]]]:
         ("Rasa's data", [*rasa, "data", "validate", *assistant.training_options(), "--fail-on-warnings"]),
         ("training", [*python, "puente", "train", "--if-needed"]),
         ("understanding", [*python, "puente", "evaluate", HELDOUT, "--floors", "tests/data/thresholds.yml"]),
+        ("resolution", [*python, "puente", "evaluate", RESOLUTION, "--floors", "tests/data/resolution_thresholds.yml"]),
         ("Rasa-side tests", [str(assistant.PYTHON), "-m", "pytest", "tests/bot"]),
         ("Rasa's test stories", [*rasa, "test", "core", *stories, "--fail-on-prediction-errors"]),
         ("integration tests", [*python, "pytest", "tests/integration"]),
@@ -39,7 +41,7 @@ def main() -> int:
         print(f"\n===== {name}", flush=True)
         started = time.monotonic()
         # The whole report as JSON is for programs; its summary and the floors that are not held go to stderr.
-        output = subprocess.DEVNULL if name == "understanding" else None
+        output = subprocess.DEVNULL if name in ("understanding", "resolution") else None
         code = subprocess.run(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, check=False
         ).returncode

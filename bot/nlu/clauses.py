@@ -6,6 +6,7 @@ import re
 
 from bot.nlu.normalizer import strip_accents
 
+SECOND_INTENT = "second_intent"  # on a message: the other request, {name, confidence, start, end}
 FEWEST_WORDS = 3
 MOST_CUTS = 2
 # Ends of sentences, and the turns with which people add another matter. Compared without accents.

@@ -14,12 +14,15 @@ from rasa.shared.exceptions import InvalidConfigException
 from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY
 from rasa.shared.nlu.training_data.message import Message
 
+from bot.nlu.clauses import SECOND_INTENT
+
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
 class HonestFallback(GraphComponent, IntentClassifier):
     """Puts ``nlu_fallback`` first below a threshold chosen on voices left out of training.
 
-    The two most likely meanings stay right behind it in the ranking, for the question that offers them.
+    The two most likely meanings stay right behind it in the ranking, for the question that offers them. A message
+    whose two halves are each sure is understood, though the whole, being about both, looks doubtful.
     """
 
     @classmethod
@@ -59,7 +62,7 @@ class HonestFallback(GraphComponent, IntentClassifier):
         """Doubt what is doubtful."""
         for message in messages:
             ranking = message.get(INTENT_RANKING_KEY) or []
-            if self._sure(message.get(INTENT) or {}, ranking):
+            if message.get(SECOND_INTENT) or self._sure(message.get(INTENT) or {}, ranking):
                 continue
             doubt = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": float(self._config["threshold"])}
             message.set(INTENT, doubt, add_to_output=True)

@@ -17,13 +17,13 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from bot.nlu.clauses import SECOND_INTENT
 from bot.nlu.intent_model import IntentModel, Said, Settings
 from bot.nlu.sentence_encoder import CUTS
 from bot.nlu.voices import voice_of
 
 logger = logging.getLogger(__name__)
 
-SECOND_INTENT = "second_intent"
 NEVER_SECOND = (
     "saludo", "despedida", "agradecimiento", "afirmar", "negar", "informar", "pedir_ayuda", "cancelar", "eres_robot",
     "fuera_de_tema", "urgencia_medica", "crisis_emocional",
@@ -134,7 +134,10 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
         return messages
 
     def _second_request(self, message: Message, first: str) -> dict[str, Any] | None:
-        """The other request of a message that clearly holds two: both halves sure, different, and one the whole's."""
+        """The other request of a message that clearly holds two: both halves sure, different, and one the whole's.
+
+        ``start`` and ``end`` say which half of the text it stands in.
+        """
         if self._model is None or not self._config["sentence_weight"] or first in self._config["never_second"]:
             return None
         whole = said(message)
@@ -146,9 +149,9 @@ class VoicesIntentClassifier(GraphComponent, IntentClassifier):
             sure = float(min(row.max() for row in rows))
             if sure < self._config["second_threshold"] or first not in names or names[0] == names[1]:
                 continue
-            other = names[1] if names[0] == first else names[0]
+            other, span = (names[1], (start, len(whole.text))) if names[0] == first else (names[0], (0, end))
             if other not in self._config["never_second"] and (best is None or sure > best["confidence"]):
-                best = {"name": other, "confidence": sure}
+                best = {"name": other, "confidence": sure, "start": span[0], "end": span[1]}
         return best
 
     def _dense(self, messages: list[Message]) -> np.ndarray | None:

@@ -475,6 +475,12 @@ _YES = re.compile(
     r"|sip|simon|👍.?|✅)"
     r"(\s+(por favor|gracias|señorita|senorita|joven|asi|asi esta bien|esta bien))*"
 )
+_NOT_NOW = re.compile(
+    r"((ay|pues|mejor|ahora|ahorita|orita|por|el|momento|hoy|todavia|aun|asi|ya)\s+)*"
+    r"(no|nop|nel|luego|lueguito|despues|al rato|mas tarde|otro dia|otro ratito|mañana|manana)"
+    r"(\s+(no|mejor|ahora|ahorita|por|el|momento|hoy|todavia|gracias|muchas|asi|esta|bien|joven|señorita|senorita|luego"
+    r"|despues|le|digo|escribo|aviso|vemos|lo))*"
+)
 _CANCELS = re.compile(
     r"\b(cancel(a|e|o|ar)(l[oa])?|dej(e|a)l[oa]( asi)?|olvid(e|a)l[oa]|ya no quiero|mejor (ya )?no|no quiero seguir"
     r"|no (lo )?(envie|mande))\b"
@@ -508,7 +514,17 @@ def _cancels(intake: Intake, heard: Heard) -> bool:
 def _agrees(heard: Heard) -> bool:
     if _wants_to_correct(heard.text):
         return False
-    return heard.intent in ("afirmar", "agradecimiento", "despedida") or bool(_YES.fullmatch(_bare(heard.text)))
+    return heard.intent in ("afirmar", "agradecimiento", "despedida") or says_yes(heard.text)
+
+
+def says_yes(text: str) -> bool:
+    """Whether the words are a plain yes, however the language model took them."""
+    return bool(_YES.fullmatch(_bare(text)))
+
+
+def says_not_now(text: str) -> bool:
+    """Whether the words put something off: "ahorita no gracias", "al rato", "otro día"."""
+    return bool(_NOT_NOW.fullmatch(_bare(text)))
 
 
 def _does_not_know(asked: str, heard: Heard) -> bool:

@@ -23,8 +23,8 @@ _OTHER = listed(
     "pasadomanana antepasado antepasada entra proximo "
     "proxima siguiente entrante viene hace desde semana semanas dia dias mes meses ano anos quincena rato ahora "
     "ahorita antes despues dentro este esta estos otro otra fin fines finales inicio inicios principio principios "
-    "mediados presente para hasta primero primer ultimo noche tarde temprano medio media par llevo hacia corriente "
-    "madrugada mediodia medianoche cuarto punto pico bisiesto"
+    "finde mediados presente para hasta primero primer ultimo noche tarde temprano medio media par llevo hacia "
+    "corriente madrugada mediodia medianoche cuarto punto pico bisiesto"
 )
 _ABBREVIATIONS = {
     "lun": "lunes", "mier": "miercoles", "mie": "miercoles", "mierc": "miercoles", "miecoles": "miercoles",
@@ -42,16 +42,21 @@ _ABBREVIATIONS = {
     "prosimo": "proximo", "procsimo": "proximo", "prosima": "proxima", "ase": "hace",
     "anio": "ano", "anios": "anos", "primeros": "principios", "diad": "dias",
 }  # fmt: skip
+_FEAST_WORDS = listed(
+    "navidad nochebuena reyes candelaria valentin nino madres maestro grito independencia patrias santos muertos "
+    "difuntos revolucion guadalupe guadalupana virgen inocentes santa todos"
+)
 _KEPT = listed("el la los las de del que y a en por ya como con al se un una lo no va van mas casi unos unas")
 
 _PAST = re.compile(
     r"\b(?:desde|hubo|habia|era|eran|fue|fui|fuimos|fueron|tenia|teniamos|tocaba|estaba|estuvo|iba|iban|ibamos|debia|"
-    r"\w{2,}(?:aron|ieron|aban|ian|amos|imos)|dio|di|dije|dijo|llego|paso|mando|nego|entrego|surtio|cancelo|quedo|"
-    r"hable|lleve|done|fallo|llevo|llevamos|desde|hace|habian|pasado|pasada|"
+    r"\w{2,}(?:aron|ieron|aban|ian|amos|imos)|dio|di|dije|dijo|llego|paso(?! (?:por|a)\b)|mando|nego|entrego|surtio|"
+    r"cancelo|quedo|hable|lleve|done|fallo|llevo|llevamos|desde|hace|habian|pasado|pasada|"
     r"no ha|no han|ya va|todavia no|hemos|he|ha|han)\b"
 )
 _FUTURE = re.compile(
     r"\b(?:para|hasta|va a|van a|voy a|vamos a|ira|sera|seran|tendra|proximo|proxima|viene|entrante|siguiente|"
+    r"voy|vengo|vuelvo|salgo|recojo|paso (?:por|a)|dono|donan|vence|vencen|caduca|caducan|"
     r"toca|tocan|es|llega|llegan|entregan|surten|quiero|quisiera|quisieramos|puedo|puede|podemos|podria|podrian|"
     r"tengo|tiene|tenemos|hay que|"
     r"agendar|apartar|programar|programada|programado|reagendar|cambiar|mover|pasar|ir|donar|confirmar|"
@@ -91,7 +96,9 @@ def read_date(value: str, now: datetime, context: str = "") -> date | None:
 
 @lru_cache(maxsize=1)
 def _vocabulary() -> dict[str, str]:
-    known = {sound(word): word for word in [*_WEEKDAYS, *_MONTHS, *sorted(_OTHER), *sorted(_KEPT)]}
+    known = {
+        sound(word): word for word in [*_WEEKDAYS, *_MONTHS, *sorted(_OTHER), *sorted(_FEAST_WORDS), *sorted(_KEPT)]
+    }
     return {sound(short): word for short, word in _ABBREVIATIONS.items()} | known
 
 
@@ -137,8 +144,8 @@ def _tense(text: str, value: str, context: str) -> Tense | None:
     if around and around[-1] == "desde":
         return "past"
     after = message[at + len(piece) :][:16]
-    if re.match(r"\s*(?:que|q|k|ke)\s+b?v?iene|\s*pr[oó]xim", after):
-        return "future"
+    if re.match(r"\s*(?:que|q|k|ke)\s+b?v?iene|\s*pr[oó]xim|\s*pa(?:ra)?\s+(?:la|su|el|mi)\b", after):
+        return "future"  # "me dieron 2 de diciembre para la cita"
     if re.match(r"\s*(?:pasad[oa]|antepasad[oa])\b", after):
         return "past"
     return _nearest(message[:at] + " " * len(piece) + message[at + len(piece) :], at)
@@ -171,6 +178,8 @@ _NUMERIC = re.compile(
     r"\b(?:(?P<iso_year>20\d\d)-(?P<iso_month>\d{1,2})-(?P<iso_day>\d{1,2})"
     r"|(?P<day>\d{1,2})\s*[/\-.]\s*(?P<month>\d{1,2})(?:\s*[/\-.]\s*(?P<year>(?:20)?\d\d))?)\b"
 )
+_LONG_AGO, _SOON = 180, 90  # days: nobody writes today of what was so long ago without saying the year
+_NEAR = 62
 _MONTH_NAMES = "|".join(_MONTHS)
 _WEEKDAY_NAMES = "|".join(_WEEKDAYS)
 
@@ -217,8 +226,11 @@ def _day_and_month(text: str, today: date, tense: Tense | None) -> date | None:
 
 
 _FEASTS = {
-    "navidad": (12, 25), "nochebuena": (12, 24), "ano nuevo": (1, 1), "reyes": (1, 6), "candelaria": (2, 2),
-    "dia de muertos": (11, 2), "dia de las madres": (5, 10), "dia del nino": (4, 30),
+    "navidad": (12, 25), "noche ?buena": (12, 24), "ano nuevo": (1, 1), "reyes": (1, 6), "candelaria": (2, 2),
+    "san valentin": (2, 14), "dia del nino": (4, 30), "dia de las madres": (5, 10), "dia del maestro": (5, 15),
+    "el grito": (9, 15), "independencia": (9, 16), "fiestas patrias": (9, 16), "todos (?:los )?santos": (11, 1),
+    "muertos": (11, 2), "difuntos": (11, 2), "revolucion": (11, 20), "guadalupe|guadalupana": (12, 12),
+    "dia de la virgen": (12, 12), "inocentes": (12, 28),
 }  # fmt: skip
 
 
@@ -226,9 +238,23 @@ def _feast(text: str, today: date, tense: Tense | None) -> date | None:
     if re.search(r"\b(?:antes|despues)\b", text):
         return None
     for feast, (month, day) in _FEASTS.items():
-        if re.search(rf"\b{feast}\b", text):
+        if re.search(rf"\b(?:{feast})\b", text):
             return _in_year(day, month, None, today, tense)
+    if re.search(r"\bsemana santa\b", text):
+        mondays = [_easter(today.year + step) - timedelta(days=6) for step in (-1, 0, 1)]
+        past = max(monday for monday in mondays if monday <= today)
+        future = min(monday for monday in mondays if monday >= today)
+        return {"past": past, "future": future}.get(tense or "") or _likelier(past, future, today)
     return None
+
+
+def _easter(year: int) -> date:
+    """Easter Sunday (Gauss's rule as Butcher wrote it down)."""
+    a, b, c = year % 19, year // 100, year % 100
+    d = (19 * a + b - b // 4 - (b - (b + 8) // 25 + 1) // 3 + 15) % 30
+    e = (32 + 2 * (b % 4) + 2 * (c // 4) - d - c % 4) % 7
+    month, day = divmod(d + e - 7 * ((a + 11 * d + 22 * e) // 451) + 114, 31)
+    return date(year, month, day + 1)
 
 
 def _in_year(day: int, month: int, year: int | None, today: date, tense: Tense | None) -> date:
@@ -243,8 +269,12 @@ def _in_year(day: int, month: int, year: int | None, today: date, tense: Tense |
         return past
     if tense == "future":
         return future
-    # Reports look back; but nobody writes today of what happened eleven months ago without saying the year.
-    return future if (today - past).days > 270 and (future - today).days < 90 else past
+    return _likelier(past, future, today)
+
+
+def _likelier(past: date, future: date, today: date) -> date:
+    """Reports look back, unless the day was long ago and comes again soon."""
+    return future if (today - past).days > _LONG_AGO and (future - today).days < _SOON else past
 
 
 def _relative(text: str, today: date, tense: Tense | None) -> date | None:
@@ -261,8 +291,11 @@ def _relative(text: str, today: date, tense: Tense | None) -> date | None:
         return span
     if re.search(r"\b(?:hoy|ahorita|ahora)\b", text):
         return today
-    if re.search(r"(?<!\bla )(?<!\besta )\bmanana\b", text) and not weekday_said:
-        return today + timedelta(days=1)
+    tomorrow = today + timedelta(days=1)
+    if re.search(r"(?<!\bla )(?<!\besta )\bmanana\b", text) and (
+        not weekday_said or weekday_said.group() == _WEEKDAYS[tomorrow.weekday()]
+    ):
+        return tomorrow  # "mañana lunes"
     if re.search(r"\best[ae] (?:misma )?(?:manana|tarde|noche|madrugada)\b", text):
         return today
     return None
@@ -294,9 +327,9 @@ def _span_of_time(text: str, today: date, tense: Tense | None) -> date | None:
     ahead = bool(re.search(r"\b(?:dentro de|en|de aqui a|faltan?|para|proximos?)\b(?=.*\d)", text)) and not re.search(
         r"\bhace\b", text
     )
-    if re.search(r"\bantes\b|\bhace\b|\bllev|\bdesde\b", text):
-        ahead = False
-    if tense == "future" and not re.search(r"\b(?:hace|desde|llev\w+|van?|ya)\b", text):
+    if re.search(r"\bantes\b|\bhace\b|\bllev|\bdesde\b|\bvan? (?:a|para)\b", text):
+        ahead = False  # "van para dos meses"
+    elif tense == "future" and not re.search(r"\b(?:llev\w+|van?|ya)\b", text):
         ahead = True
     sign = 1 if ahead else -1
     if unit.startswith("minuto"):
@@ -327,7 +360,7 @@ def _weekday(text: str, today: date, tense: Tense | None) -> date | None:
         start = _week(week.group(), today, tense)
         if start:
             return start + timedelta(days=wanted)
-    if re.search(r"\bantepasad", text):
+    if re.search(r"\bante ?pasad", text):
         return _last(today, wanted) - timedelta(days=7)
     if re.search(r"\b(?:otro|otra)\b", text) and tense != "past":
         return _week_start(today) + timedelta(days=7 + wanted)
@@ -343,15 +376,16 @@ def _weekday_and_day(weekday: int, day: int, today: date, tense: Tense | None) -
     months = [_months_away(today.replace(day=1), step) for step in range(-11, 12)]
     options = [option for month in months if (option := _valid(month.year, month.month, day))]
     fitting = [option for option in options if option.weekday() == weekday] or options
+    near = [option for option in fitting if abs((option - today).days) <= _NEAR]  # else the month would have been said
     if tense == "past":
-        fitting = [option for option in fitting if option <= today] or fitting
+        fitting = [option for option in near if option <= today] or fitting
     if tense == "future":
-        fitting = [option for option in fitting if option >= today] or fitting
+        fitting = [option for option in near if option >= today] or fitting
     return min(fitting, key=lambda option: abs((option - today).days), default=None)
 
 
 def _week(text: str, today: date, tense: Tense | None) -> date | None:
-    if re.search(r"\bfin(?:de)?\b(?: de semana)?", text) and not re.search(
+    if re.search(r"\bfin(?:de)?\b(?: de semana)?|\bfinde\b", text) and not re.search(
         r"\b(?:mes|ano|quincena)\b|" + _MONTH_NAMES, text
     ):
         saturday = _week_start(today) + timedelta(days=5)
@@ -360,6 +394,8 @@ def _week(text: str, today: date, tense: Tense | None) -> date | None:
         if re.search(r"\b(?:otro|proximo|viene|siguiente)\b", text) and today.weekday() >= 5:
             return saturday + timedelta(days=7)
         return saturday
+    if "quincena" in text:
+        return _fortnight(text, today)
     if "semana" not in text:
         return None
     start = _week_start(today)
@@ -374,6 +410,16 @@ def _week(text: str, today: date, tense: Tense | None) -> date | None:
     if re.search(r"\besta\b", text):
         return start
     return None
+
+
+def _fortnight(text: str, today: date) -> date | None:
+    """The first day of a half of a month, as people are paid: the 1st or the 16th."""
+    this = today.replace(day=1 if today.day < 16 else 16)
+    if re.search(r"\bpasada\b|\bultima\b", text):
+        return this.replace(day=1) if this.day == 16 else _months_away(this, -1).replace(day=16)
+    if re.search(r"\b(?:proxim[oa]|viene|entra|entrante|siguiente|otra)\b", text):
+        return this.replace(day=16) if this.day == 1 else _months_away(this.replace(day=1), 1)
+    return this if re.search(r"\besta\b", text) else None
 
 
 def _month(text: str, today: date, tense: Tense | None) -> date | None:
@@ -397,9 +443,11 @@ def _month_spoken_of(text: str, today: date, tense: Tense | None) -> date | None
         month = _MONTHS.index(match.group(1)) + 1
         if match["year"]:
             return date(today.year - 1 if match["year"] == "ano pasado" else int(match["year"]), month, 1)
-        if tense == "future":
-            return date(today.year + (month < today.month), month, 1)
-        return date(today.year - (month > today.month), month, 1)
+        past = date(today.year - (month > today.month), month, 1)
+        future = date(today.year + (month < today.month), month, 1)
+        if tense is None:
+            return _likelier(past, future, today)
+        return past if tense == "past" else future
     if match := re.search(r"(?:^|\b(?:en|de|del|desde)\s+)(20\d\d)$", text):
         return date(int(match.group(1)), 1, 1)
     if re.search(r"\bano pasado\b", text):
@@ -408,6 +456,8 @@ def _month_spoken_of(text: str, today: date, tense: Tense | None) -> date | None
         return date(today.year + 1, 1, 1)
     if re.search(r"\b(?:este|principios? de|inicios? de) ano\b", text):
         return date(today.year, 1, 1)
+    if re.search(r"\b(?:fin|fines|finales) de ano\b", text):
+        return date(today.year, 12, 1)
     if not re.search(r"\bmes\b|\bdel (?:presente|corriente)\b|\bdia ultimo\b", text):
         return None
     if re.search(r"\bantepasado\b", text):
@@ -440,9 +490,11 @@ def _day_of_month(text: str, today: date, tense: Tense | None) -> date | None:
         for step in range(-2, 3)
         if (month := _months_away(this, step)) and (option := _valid(month.year, month.month, day))
     ]
-    if tense == "future":
-        return min((option for option in options if option >= today), default=None)
-    return max((option for option in options if option <= today), default=None)
+    past = max((option for option in options if option <= today), default=None)
+    future = min((option for option in options if option >= today), default=None)
+    if tense is None and past and future and (today - past).days > 21 and (future - today).days <= 7:
+        return future  # on the 22nd "el 24" is this month's
+    return future if tense == "future" else past
 
 
 # ---- calendar

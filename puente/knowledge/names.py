@@ -12,6 +12,7 @@ FILLERS = listed(
 )
 
 
+VERY_ALIKE = 90
 _REMEMBERED = 20_000
 
 
@@ -32,6 +33,7 @@ class Names:
     cutoff: float = 82
     shortest: int = 6  # shorter names must sound the same
     margin: float = 5  # how much better than the next entry's a near name must be
+    same_start: bool = False  # a misspelt name begins with the right sound, unless it is very much alike
     longest: int = 1  # words of the longest name
     _by_key: dict[str, set[str]] = field(default_factory=dict)
     _ordinary: dict[str, set[str]] = field(default_factory=dict)  # names that are ordinary words too
@@ -75,7 +77,7 @@ class Names:
         if len(key) < (8 if sentence else self.shortest):
             return frozenset(), 0.0
         near = process.extract(key, self._near, scorer=fuzz.ratio, limit=6, score_cutoff=cutoff or self.cutoff)
-        near = [hit for hit in near if _may_be_misspelt(hit[0], key)]
+        near = [hit for hit in near if _may_be_misspelt(hit[0], key) and self._starts_alike(hit[0], key, hit[1])]
         if not near:
             return frozenset(), 0.0
         best = near[0][1]
@@ -84,6 +86,9 @@ class Names:
             if score > best - self.margin:
                 ids |= self._by_key[name]
         return frozenset(ids), best
+
+    def _starts_alike(self, name: str, key: str, score: float) -> bool:
+        return not self.same_start or score >= VERY_ALIKE or name[0] == key[0]
 
     def find(self, words: Sequence[Word], *, sentence: bool, cutoff: float | None = None) -> list[Found]:
         """Names inside `words`, the surest first when they overlap, in the order of the words."""

@@ -1,5 +1,6 @@
 """From what a family wrote to what the catalogue calls it; several candidates or nothing when it cannot be known."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 
 from puente.knowledge import catalogs, dates, identifiers
 from puente.knowledge.names import Names
-from puente.knowledge.spelling import Word, listed, plain, with_numbers, words
+from puente.knowledge.spelling import Word, listed, plain, sound, with_j, with_numbers, words
 from puente.knowledge.unit_names import UnitNames
 
 Span = tuple[int, int, str]
@@ -15,7 +16,8 @@ Span = tuple[int, int, str]
 _COMPONENTS = {
     "plaquetas": (
         "plaquetas, plaqueta, plaquetitas, las amarillas, amarillas, aféresis, plaquetaféresis, plaq, plaqs, plt, "
-        "plts, platelets, concentrado plaquetario, concentrado de plaquetas, concentrado, concentrados"
+        "plts, platelets, concentrado plaquetario, concentrados plaquetarios, concentrado de plaquetas, "
+        "concentrados de plaquetas, concentrado, concentrados"
     ),
     "plasma": "plasma, plasma fresco, plasma fresco congelado, pfc",
     "glóbulos rojos": (
@@ -24,9 +26,13 @@ _COMPONENTS = {
         "concentrados eritrocitarios, concentrado de eritrocitos, eritrocitos, hematíes, "
         "concentrado, concentrados"
     ),
-    "crioprecipitado": "crioprecipitado, crioprecipitados, crio, crios, crío precipitado",
+    "crioprecipitado": "crioprecipitado, crioprecipitados, crio, crios, cryo, crío precipitado",
     "sangre": "sangre, sangre total, sangre completa, sangrita, unidades de sangre",
 }
+# Letters of a medicine's name: may say something; without doubt at its beginning; at its end.
+SHORTEST_PIECE, CLEAR_BEGINNING, CLEAR_ENDING = 3, 4, 5
+# Who hesitates between two is asked, whatever else the message says.
+_UNSURE = re.compile(r"\b(?:creo|no se|no estoy segur[oa]|parece|a lo mejor|tal vez|talvez|quiza|quizas)\b")
 # States that are also surnames, or "mi guerrero".
 _SURNAMES = frozenset({"guerrero", "hidalgo", "morelos"})
 # Words around a medicine that are not its name.
@@ -94,11 +100,29 @@ def _medicine(value: str, now: datetime, context: str) -> Resolution:
         ),
         key=lambda match: match[1],
     )
+    if score < 100 and len(core) == 1 and (named := _truncated(core[0].key)):
+        return named
     if score < 100 and core:
         hits = names.find(found, sentence=False, cutoff=86)
         if hits and max(hit.score for hit in hits) >= score:
             ids = frozenset[str]().union(*[hit.ids for hit in hits])
     return _one([catalogs.medicines()[entry].name for entry in catalogs.medicines() if entry in ids])
+
+
+def _truncated(key: str) -> Resolution | None:
+    """What a piece of a name may be: "vin", "rubicina", "irinote"; None when it is no piece of any."""
+    if len(key) < SHORTEST_PIECE:
+        return None
+    beginnings = (key, re.sub("n$", "m", key))  # n before b sounds like m: "vin" may be vinblastina
+    names = [
+        medicine.name
+        for medicine in catalogs.medicines().values()
+        if (generic := sound(medicine.name)) != key
+        and (generic.startswith(beginnings) or (len(key) >= CLEAR_ENDING and generic.endswith(key)))
+    ]
+    if not names:
+        return None
+    return Resolution(names[0]) if len(names) == 1 and len(key) >= CLEAR_BEGINNING else Resolution(None, tuple(names))
 
 
 def _unit(value: str, now: datetime, context: str) -> Resolution:
@@ -110,9 +134,10 @@ def _unit(value: str, now: datetime, context: str) -> Resolution:
 
 def _representation(value: str, now: datetime, context: str) -> Resolution:
     ids = _representation_ids(value)
-    if len(ids) > 1 and context:
-        narrowed = ids & _mentioned_regions(context, ids)
-        ids = narrowed if len(narrowed) == 1 else ids
+    for said in (value, "" if _UNSURE.search(plain(context)) else context):
+        if len(ids) > 1 and said:
+            narrowed = ids & _mentioned_regions(said, ids)
+            ids = narrowed if len(narrowed) == 1 else ids
     catalog = catalogs.representations()
     return _one([catalog[entry].name for entry in catalog if entry in ids])
 
@@ -239,7 +264,7 @@ def _cities() -> Names:
 
 
 def _build_medicines(medicines: Mapping[str, catalogs.Medicine]) -> Names:
-    names = Names(cutoff=80, shortest=6, margin=5)
+    names = Names(cutoff=80, shortest=6, margin=5, same_start=True)
     for medicine in medicines.values():
         ordinary = medicine.common_words
         spelled = [medicine.name, *medicine.brands, *medicine.aliases, *medicine.misspellings]
@@ -251,14 +276,15 @@ def _build_medicines(medicines: Mapping[str, catalogs.Medicine]) -> Names:
 def _build_representations(representations: Mapping[str, catalogs.Representation]) -> Names:
     names = Names(cutoff=85, shortest=6)
     for entry in representations.values():
-        names.add(entry.id, [entry.name, *entry.aliases], ordinary=entry.common_words)
+        spelled = [written for name in (entry.name, *entry.aliases) for written in with_j(name)]
+        names.add(entry.id, spelled, ordinary=entry.common_words)
     return names
 
 
 def _build_cities(representations: Mapping[str, catalogs.Representation]) -> Names:
     names = Names(cutoff=86, shortest=6)
     for entry in representations.values():
-        names.add(entry.id, entry.cities)
+        names.add(entry.id, [written for city in entry.cities for written in with_j(city)])
     return names
 
 

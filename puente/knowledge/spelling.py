@@ -47,11 +47,16 @@ def sound(word: str) -> str:
     return letters
 
 
+def with_j(name: str) -> list[str]:
+    """A place's name, and how it is written by ear where its x sounds like j: Oaxaca, Xalapa, México."""
+    return [name, re.sub("[xX]", "j", name)] if "x" in plain(name) else [name]
+
+
 # The order matters: digraphs first. "#" stands for ch while h is dropped.
 _SOUNDS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        ("ch", "#"),
+        ("ch|sh", "#"),
         ("ph", "f"),
         ("h", ""),
         ("qu(?=[ei])", "k"),
@@ -119,6 +124,8 @@ def _number(found: Sequence[Word], position: int, articles: bool) -> tuple[int, 
     word = found[position]
     if word.plain in _ROMAN:
         return _ROMAN[word.plain], 1
+    if word.plain == "xx" and position + 1 < len(found) and found[position + 1].plain in ("1", "i"):
+        return 21, 2  # "siglo XX1"
     if not articles and word.key in ("un", "una"):
         return 0, 0
     if word.key in _HUNDRED:

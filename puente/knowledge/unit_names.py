@@ -7,7 +7,7 @@ from dataclasses import field as dataclass_field
 
 from puente.knowledge import catalogs
 from puente.knowledge.names import Names
-from puente.knowledge.spelling import Word, listed, plain, sound, with_numbers, words
+from puente.knowledge.spelling import Word, listed, plain, sound, with_j, with_numbers, words
 
 # What people say or write for each type of unit.
 _TYPES = {
@@ -122,7 +122,7 @@ class UnitNames:
             self.nicknames.add_key(unit.id, key, length, ordinary=key in self.ordinary)
             if found[0].plain in ("la", "el") and length == 1:
                 self.articles[key] = found[0].plain
-        for name in [unit.city, *unit.city_aliases]:
+        for name in [written for city in (unit.city, *unit.city_aliases) for written in with_j(city)]:
             place = self.places[_joined(name)]
             place.city |= {other.id for other in self.units.values() if other.city == unit.city}
         for name in unit.near:
@@ -135,11 +135,12 @@ class UnitNames:
             if unit.representation == representation.id
             or (unit.representation is None and representation.name.startswith(unit.state))
         }
-        for name in [representation.name, *representation.aliases, *representation.common_words]:
+        named = [representation.name, *representation.aliases, *representation.common_words]
+        for name in [written for one in named for written in with_j(one)]:
             place = self.places[_joined(name)]
             place.region |= region
             place.state = True
-        for city in representation.cities:
+        for city in [written for one in representation.cities for written in with_j(one)]:
             self.places[_joined(city)].region |= region
 
     # ---- one value
@@ -158,7 +159,17 @@ class UnitNames:
                 answer = Answer(answer.units, sure=False)
         else:
             answer = self._by_city(found, places)
-        return self._with_context(answer, context)
+        return self._with_context(self._with_own_words(answer, found), context)
+
+    def _with_own_words(self, answer: Answer, found: Sequence[Word]) -> Answer:
+        """The only one of several whose own name has a word that was said: "la 24 insurgentes"."""
+        spoken = {word.key for word in found if len(word.key) > 4 and word.plain not in _EMPTY | set(_TYPES)}
+        fitting = {
+            unit.id
+            for unit in answer.units
+            if spoken & {word.key for word in words(unit.name)} - {word.key for word in words(unit.city)}
+        }
+        return self._answer(fitting) if len(answer.units) > 1 and len(fitting) == 1 else answer
 
     def _by_nickname(
         self, found: Sequence[Word], hits: Sequence[_Hit], numbers: Sequence[_Hit], places: list[_Place]
@@ -207,12 +218,13 @@ class UnitNames:
 
     def _by_city(self, found: Sequence[Word], places: list[_Place]) -> Answer:
         if not places:
-            return Answer()
+            return self._answer(self._of_speciality(found, self.units), sure=False)
         ids = set.union(*[place.city or (place.region if place.state else set()) for place in places])
         types = {_TYPES[word.plain] for word in found if word.plain in _TYPES}
         if types:
             members = set().union(*[_TYPE_MEMBERS[name] for name in types])
-            return self._answer({unit for unit in ids if self.units[unit].type in members})
+            ids = {unit for unit in ids if self.units[unit].type in members}
+            return self._answer(self._of_speciality(found, ids) or ids)
         if any(word.plain in _HOSPITAL or word.plain in ("imss", "seguro", "pediatria") for word in found):
             return self._answer(ids, sure=False)
         # Only a city: a fair answer to "¿en qué hospital?", to be asked further.
@@ -236,6 +248,11 @@ class UnitNames:
         centres = {self.units[unit].centre for unit in ids}
         pediatric = {unit for unit in ids if self.units[unit].pediatric}
         return pediatric if len(centres) == 1 and None not in centres and len(pediatric) == 1 else ids
+
+    def _of_speciality(self, found: Sequence[Word], among: Iterable[str]) -> set[str]:
+        """Those whose own name has the speciality that was said: "puebla especialidades"."""
+        spoken = {word.key for word in found} & _SPECIALTIES
+        return {unit for unit in among if spoken & {word.key for word in words(self.units[unit].name)}}
 
     def _specialised_sibling(self, chosen: str, found: Sequence[Word]) -> str | None:
         """Another hospital of the same centre whose speciality was named ("oncología … siglo 21")."""
@@ -279,6 +296,8 @@ class UnitNames:
             start, kind = _type_before(found, index)
             if index and found[max(start - 1, 0)].plain in _NOT_A_UNIT_BEFORE | {"los"} and kind is None:
                 continue
+            if "_".join(word.plain for word in found[index + 1 : index + 3]) in _NOT_A_UNIT_AFTER and kind is None:
+                continue  # "20 de noviembre"
             number = int(word.key)
             hits.append(_Hit(start, index + 1, frozenset(self.by_number.get(number, ())), number, kind))
         # A number with its type says more than one without.

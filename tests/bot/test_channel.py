@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+from rasa.shared.core.events import ActionExecuted, BotUttered, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.channel import BadRequest, as_parse, as_reply, incoming
+from bot.channel import BadRequest, as_parse, as_reply, earlier_turn, incoming
 from tests.bot import tiny_bot
 from tests.bot.conftest import free_port
 
@@ -138,6 +140,28 @@ def test_the_parse_is_plain_short_and_keeps_what_is_ours() -> None:
     assert parse["second_intent"] == {"name": "j"}
     assert set(parse) == {"text", "intent", "intent_ranking", "entities", "second_intent"}
     json.dumps(parse)
+
+
+def test_a_message_that_stands_for_what_was_offered_gives_its_replies_again() -> None:
+    written, meant = {"intent": {"name": "afirmar"}}, {"intent": {"name": "solicitar_cita"}}
+    tracker = DialogueStateTracker.from_events(
+        "s",
+        [
+            UserUttered("hola", message_id="m0"),
+            BotUttered("¿La vemos ahora?"),
+            UserUttered("si", parse_data={"text": "si", **written}, message_id="m1"),
+            ActionExecuted("action_listen"),
+            UserUttered("/solicitar_cita", parse_data={"text": "/solicitar_cita", **meant}, message_id="m1"),
+            BotUttered("¿De qué servicio?"),
+            UserUttered("quimio", message_id="m2"),
+            BotUttered("¿En qué hospital?"),
+        ],
+    )
+    turn = earlier_turn(tracker, "m1")
+    assert turn is not None
+    assert [reply["text"] for reply in turn["replies"]] == ["¿De qué servicio?"]
+    assert turn["parse"]["intent"]["name"] == "afirmar"
+    assert earlier_turn(tracker, "m3") is None
 
 
 def test_a_reply_has_only_what_the_protocol_knows() -> None:

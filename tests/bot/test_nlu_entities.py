@@ -12,11 +12,13 @@ from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.entities import patterns
+from bot.nlu.entities import patterns, spoken
 from bot.nlu.entities.crf import EntityCrf, Example, tags
 from bot.nlu.entities.extractor import EntityFinder
 from bot.nlu.entities.gazetteer import Catalogs
+from bot.nlu.entities.names import whole_names
 from bot.nlu.entities.spans import Span, merge
+from bot.nlu.entities.spoken import completed
 from bot.nlu.normalizer import pieces
 
 
@@ -31,6 +33,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("marque al +52 81 5550 0199 porfa", ("telefono", "+52 81 5550 0199")),
         ("nss 12345678903", ("nss", "12345678903")),
         ("1234 56 7890 3 es el seguro", ("nss", "1234 56 7890 3")),
+        ("HEGG 560427 MVZRRL04", ("curp", "HEGG 560427 MVZRRL04")),
+        ("nss 0211857733", ("nss", "0211857733")),
         ("su curp hegg560427mvzrrl04", ("curp", "hegg560427mvzrrl04")),
         ("folio PU-7K3M-9F4", ("folio", "PU-7K3M-9F4")),
         ("es el pu 7k3m 9f4", ("folio", "pu 7k3m 9f4")),
@@ -63,6 +67,101 @@ def test_the_surest_span_wins_and_then_the_longest() -> None:
     longer = Span("fecha", 20, 30, 0.5, "crf")
     shorter = Span("fecha", 20, 25, 0.5, "crf")
     assert merge([crf, shorter, longer, pattern]) == [pattern, longer]
+
+
+def clear(text: str) -> list[tuple[str, str]]:
+    return [(s.entity, text[s.start : s.end]) for s in merge(spoken.find(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("puedo a la una y media de la tarde", ("hora", "a la una y media de la tarde")),
+        ("nos citan 6am", ("hora", "6am")),
+        ("me hablaron 15:40 hrs", ("hora", "15:40 hrs")),
+        ("llegue diez pa las ocho de la noche", ("hora", "diez pa las ocho de la noche")),
+        ("siempre de noche", ("hora", "de noche")),
+        ("dice 2026-11-18 el papel", ("fecha", "2026-11-18")),
+        ("el lunes 30 paso", ("fecha", "el lunes 30")),
+        ("ASE DOS MESES Y MEDIO", ("fecha", "ASE DOS MESES Y MEDIO")),
+        ("desde noche buena no hay", ("fecha", "desde noche buena")),
+        ("mi tipo de sangre b", ("tipo_sangre", "tipo de sangre b")),
+        ("no tenian AB menos", ("tipo_sangre", "AB menos")),
+        ("es oh negativo", ("tipo_sangre", "oh negativo")),
+        ("dos concentrados plaquetarios", ("componente", "concentrados plaquetarios")),
+        ("el reg 220 de toluca", ("unidad", "el reg 220 de toluca")),
+        ("mi cel es 555 014", ("telefono", "555 014")),
+    ],
+)
+def test_what_is_clear_wherever_it_stands_is_found(text: str, expected: tuple[str, str]) -> None:
+    assert expected in clear(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "estamos a dos horas de ahi",
+        "son 2 o mas",
+        "ni mas ni menos",
+        "pesa 25 kilos",
+        "la cama 36",
+        "temperatura de 38.5",
+    ],
+)
+def test_what_only_looks_like_it_is_left(text: str) -> None:
+    assert clear(text) == []
+
+
+def test_a_form_is_as_sure_as_the_piece_of_it_that_was_learnt() -> None:
+    learnt = [Span("hora", 7, 15, 0.93, "crf"), Span("fecha", 20, 25, 0.99, "crf")]
+    form = Span("hora", 7, 23, 0.5, "pattern")
+    assert completed(learnt, [form])[0].confidence == 0.93
+    assert merge([*learnt[:1], *completed(learnt[:1], [form])]) == completed(learnt, [form])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("slp, no hay nada", ["slp"]),
+        ("df", ["df"]),
+        ("de oajaca fuimos", ["oajaca"]),
+        ("soy de baja", ["baja"]),
+        ("le voy a dar de baja", []),
+        ("a ver que pasa", []),
+        ("la enfermera hidalgo", []),
+    ],
+)
+def test_states_are_found_by_their_own_name_and_ordinary_words_only_where_one_lives(
+    text: str, expected: list[str]
+) -> None:
+    catalogs = Catalogs(Path(__file__).resolve().parents[2] / "data" / "catalogs")
+    catalogs.refresh()
+    words = [piece.text for piece in pieces(text)]
+    hits = [(first, after) for entity, first, after, _ in catalogs.named(words) if entity == "representacion"]
+    assert [" ".join(words[first:after]) for first, after in hits] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "expected"),
+    [
+        ("mi hija Renata Morelos tiene cita", {"Renata": "paciente"}, {"Renata Morelos": "paciente"}),
+        ("Nayeli Toxqui Romano, 6 años", {"Nayeli": "paciente", "Romano": "paciente"},
+         {"Nayeli Toxqui Romano": "paciente"}),
+        ("es Sofía Guerrero", {"Sofía": "paciente", "Guerrero": "representacion"}, {"Sofía Guerrero": "paciente"}),
+        ("Iván de la Cruz Mena", {"Iván": "paciente"}, {"Iván de la Cruz Mena": "paciente"}),
+        ("El nombre completo es Inés Garza y tiene 11", {}, {"Inés Garza": "paciente"}),
+        ("Sofía, Guerrero", {"Sofía": "paciente", "Guerrero": "representacion"},
+         {"Sofía": "paciente", "Guerrero": "representacion"}),
+        ("Sofía del General de Puebla", {"Sofía": "paciente", "General de Puebla": "unidad"},
+         {"Sofía": "paciente", "General de Puebla": "unidad"}),
+        ("sofia guerrero", {"sofia": "paciente"}, {"sofia": "paciente"}),
+        ("SOFIA QUIERE CITA", {"SOFIA": "paciente"}, {"SOFIA": "paciente"}),
+        ("La enfermera se llama Brenda", {}, {}),
+    ],
+)  # fmt: skip
+def test_a_surname_belongs_to_the_name_before_it(text: str, said: dict[str, str], expected: dict[str, str]) -> None:
+    spans = [Span(kind, text.index(word), text.index(word) + len(word), 0.9, "crf") for word, kind in said.items()]
+    assert {text[s.start : s.end]: s.entity for s in whole_names(text, spans)} == expected
 
 
 def test_tags_start_anew_for_each_entity() -> None:

@@ -14,9 +14,9 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.clauses import cuts
+from bot.nlu.clauses import SECOND_INTENT, cuts
 from bot.nlu.fallback import HonestFallback
-from bot.nlu.intent_classifier import SECOND_INTENT, VoicesIntentClassifier
+from bot.nlu.intent_classifier import VoicesIntentClassifier
 from bot.nlu.intent_model import IntentModel, Said, best_temperature, softmax
 from bot.nlu.sentence_encoder import SentenceEncoder
 from bot.nlu.spacy_loader import PreferredSpacy, first_installed, installed_version
@@ -249,6 +249,14 @@ def test_a_sure_answer_stands() -> None:
     assert doubt([("saludo", 0.9), ("despedida", 0.1)], threshold=0.7).get(INTENT)["name"] == "saludo"
 
 
+def test_two_sure_halves_are_no_doubt_though_the_whole_is_unsure() -> None:
+    rows = [{"name": "reportar_desabasto", "confidence": 0.5}, {"name": "reunion_padres", "confidence": 0.45}]
+    second = {"name": "reunion_padres", "confidence": 0.95, "start": 9, "end": 20}
+    message = Message({TEXT: "x", INTENT: rows[0], INTENT_RANKING_KEY: rows, SECOND_INTENT: second})
+    fallback = HonestFallback.create({**HonestFallback.get_default_config()}, None, Resource("f"), CONTEXT)
+    assert fallback.process([message])[0].get(INTENT)["name"] == "reportar_desabasto"
+
+
 def test_an_intent_may_have_a_threshold_of_its_own() -> None:
     ranking = [("urgencia_medica", 0.4), ("duda_tratamiento", 0.3)]
     assert doubt(ranking, threshold=0.7, thresholds={"urgencia_medica": 0.3}).get(INTENT)["name"] == "urgencia_medica"
@@ -285,6 +293,10 @@ def test_the_second_request_is_told(encoder: SentenceEncoder, classifier: Voices
     message = understood(encoder, classifier, "no hay vincristina en la farmacia. ¿Cuándo es la junta de padres?")
     found = {message.get(INTENT)["name"], (message.get(SECOND_INTENT) or {}).get("name")}
     assert found == {"reportar_desabasto", "reunion_padres"}
+    second = message.get(SECOND_INTENT)
+    half = message.get(TEXT)[second["start"] : second["end"]]
+    assert ("junta" in half) == (second["name"] == "reunion_padres")
+    assert ("vincristina" in half) == (second["name"] == "reportar_desabasto")
 
 
 def test_one_request_has_no_second(encoder: SentenceEncoder, classifier: VoicesIntentClassifier) -> None:

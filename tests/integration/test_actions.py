@@ -7,7 +7,7 @@ import pytest
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import casos, conversacion, urgencias
+from actions import casos, conversacion, pedidos, urgencias
 from puente.cases import service as cases
 from puente.contacts import service as contacts
 from puente.contacts.models import Contact
@@ -209,3 +209,153 @@ async def test_a_new_session_keeps_a_half_filled_form_and_nothing_else(family: C
     assert kinds[-1] == "action"
     assert {event["name"] for event in events if event["event"] == "slot"} == {"caso"}
     assert "active_loop" in kinds
+
+
+TWO = "no hay vincristina en la raza desde ayer, tambien quiero mover la cita de quimio"
+CUT = TWO.index("tambien")
+OFFER = "También me preguntaba por su cita. ¿La vemos ahora?"
+
+
+def _two_requests(contact: Contact, **more: Any) -> Tracker:
+    """A message about a shortage and, in its second half, an appointment."""
+    named = {"medicamento": "vincristina", "unidad": "la raza", "fecha": "desde ayer", "servicio": "quimio"}
+    entities = [
+        {"entity": entity, "value": words, "start": TWO.index(words), "end": TWO.index(words) + len(words)}
+        for entity, words in named.items()
+    ]
+    tracker = _tracker(contact, TWO, more.pop("intent", "reportar_desabasto"), entities=entities, **more)
+    tracker.latest_message["second_intent"] = {
+        "name": "solicitar_cita", "confidence": 0.95, "start": CUT, "end": len(TWO),
+    }  # fmt: skip
+    return tracker
+
+
+async def _after_the_first(contact: Contact) -> dict[str, Any]:
+    """The slots when the shortage is confirmed and the appointment on offer."""
+    _, _, begun = await _run(casos.ActionIniciarCaso(), _two_requests(contact))
+    slots = {**begun, "desenlace": "confirmado"}
+    text, titles, ended = await _run(casos.ActionTerminarCaso(), _tracker(contact, "si", "afirmar", slots=slots))
+    assert text.index("folio") < text.index(OFFER)
+    assert titles == ["Sí", "Ahora no"]
+    return {**slots, **ended}
+
+
+async def test_the_first_of_two_requests_takes_only_its_own_half(family: Contact) -> None:
+    _, _, slots = await _run(casos.ActionIniciarCaso(), _two_requests(family))
+    assert slots["caso"]["facts"]["medicamentos"] == ["vincristina"]
+    assert "servicio" not in slots["caso"]["facts"]
+    assert [request["intent"] for request in slots["otro_pedido"]] == ["solicitar_cita"]
+
+
+async def test_the_second_request_is_offered_when_the_first_has_its_folio(family: Contact) -> None:
+    slots = await _after_the_first(family)
+    assert slots["pendiente"]["text"] == "tambien quiero mover la cita de quimio"
+    assert slots["otro_pedido"] is None
+
+
+async def test_a_typed_yes_is_what_the_button_says_with_the_words_of_that_half(family: Contact) -> None:
+    slots = await _after_the_first(family)
+    said = _tracker(family, "si porfa", "afirmar", slots=slots, before=("action_terminar_caso", "action_listen"))
+    dispatcher = CollectingDispatcher()
+    listen, again = await pedidos.ActionContestarOferta().run(dispatcher, said, {})
+    assert dispatcher.messages == []
+    assert listen["name"] == "action_listen"
+    assert (again["event"], again["message_id"]) == ("user", "wamid.mensaje")  # the same message, not another one
+    assert again["parse_data"]["intent"]["name"] == "solicitar_cita"
+    taken_up = _tracker(family, again["text"], "solicitar_cita", slots=slots, metadata={"shown_text": "si porfa"})
+    _, _, begun = await _run(casos.ActionIniciarCaso(), taken_up)
+    assert begun["tipo_caso"] == "cita"
+    assert begun["caso"]["facts"]["servicio"] == "quimio"
+    assert "La Raza" in begun["caso"]["facts"]["unidad"]  # said once, meant for both
+
+
+async def test_a_no_drops_it_politely(family: Contact) -> None:
+    slots = await _after_the_first(family)
+    said = _tracker(family, "ahorita no gracias", "negar", slots=slots, before=("action_terminar_caso",))
+    text, _, after = await _run(pedidos.ActionContestarOferta(), said)
+    assert "lo dejamos por ahora" in text
+    assert after["pendiente"] is None
+
+
+async def test_a_yes_after_something_else_takes_nothing_up(family: Contact) -> None:
+    slots = await _after_the_first(family)
+    before = ("action_terminar_caso", "action_listen", "utter_agradecimiento", "action_listen")
+    text, _, after = await _run(
+        pedidos.ActionContestarOferta(), _tracker(family, "si", "afirmar", slots=slots, before=before)
+    )
+    assert text
+    assert after == {}
+
+
+async def test_a_yes_that_answers_no_offer_is_asked_what_is_needed(family: Contact) -> None:
+    pending = {"intent": None, "text": "mmm", "entities": [], "at": NOW.isoformat()}
+    said = _tracker(family, "si", "afirmar", slots={"pendiente": pending}, before=("action_no_entendi",))
+    text, _, after = await _run(pedidos.ActionContestarOferta(), said)
+    assert text
+    assert after == {}
+
+
+async def test_after_an_answer_without_a_form_the_second_request_is_offered(family: Contact) -> None:
+    text, titles, slots = await _run(
+        pedidos.ActionOfrecerPedido(), _two_requests(family, intent="informacion_licencia")
+    )
+    assert (text, titles) == (OFFER, ["Sí", "Ahora no"])
+    assert slots["pendiente"]["intent"] == "solicitar_cita"
+
+
+async def test_after_an_answer_to_one_request_nothing_is_offered(family: Contact) -> None:
+    text, _, slots = await _run(
+        pedidos.ActionOfrecerPedido(), _tracker(family, "que es la 140 bis", "informacion_licencia")
+    )
+    assert (text, slots) == ("", {})
+
+
+async def test_in_the_middle_of_a_report_both_requests_wait_and_a_replay_adds_none(family: Contact) -> None:
+    slots: dict[str, Any] = {}
+    for _ in range(2):
+        tracker = _two_requests(family, intent="queja_trato", slots=slots, loop={"name": casos.FORM})
+        text, _, slots = await _run(pedidos.ActionRecordarPedido(), tracker)
+        assert "en cuanto terminemos" in text
+    assert [request["intent"] for request in slots["otro_pedido"]] == ["queja_trato", "solicitar_cita"]
+
+
+async def test_one_who_asks_for_a_person_instead_is_offered_nothing_and_the_person_reads_it(
+    family: Contact, database: Database
+) -> None:
+    _, _, begun = await _run(casos.ActionIniciarCaso(), _two_requests(family))
+    asked = _tracker(family, "mejor con alguien", "hablar_con_persona", slots={**begun, "desenlace": "persona"})
+    text, _, after = await _run(casos.ActionTerminarCaso(), asked)
+    assert OFFER not in text
+    assert after["otro_pedido"] is None
+    async with database.reading() as session:
+        handoff = await contacts.open_handoff(session, family.id)
+        assert handoff is not None
+        assert "mover la cita de quimio" in handoff.reason
+
+
+async def test_a_second_request_survives_the_night_with_its_half_filled_form(family: Contact) -> None:
+    waiting = [{"intent": "solicitar_cita", "text": "mi cita", "entities": [], "at": NOW.isoformat()}]
+    tracker = _tracker(
+        family, "aqui sigo", "informar", slots={"caso": {"kind": "desabasto"}, "otro_pedido": waiting},
+        loop={"name": casos.FORM},
+    )  # fmt: skip
+    events = await conversacion.ActionSessionStart().run(CollectingDispatcher(), tracker, {})
+    assert "otro_pedido" in {event["name"] for event in events if event["event"] == "slot"}
+
+
+@pytest.mark.parametrize("said", ["ahorita no gracias", "luego", "mejor al rato", "ay no por el momento"])
+async def test_not_now_is_understood_right_after_an_offer(family: Contact, said: str) -> None:
+    slots = await _after_the_first(family)
+    tracker = _tracker(family, said, "nlu_fallback", ranking=RANKING, slots=slots, before=("action_terminar_caso",))
+    text, _, after = await _run(conversacion.ActionNoEntendi(), tracker)
+    assert "lo dejamos por ahora" in text
+    assert after["pendiente"] is None
+
+
+async def test_what_is_no_answer_to_the_offer_is_asked_as_ever(family: Contact) -> None:
+    slots = await _after_the_first(family)
+    tracker = _tracker(
+        family, "lo de la medicina pues", "nlu_fallback", ranking=RANKING, slots=slots, before=("action_terminar_caso",)
+    )
+    text, _, _ = await _run(conversacion.ActionNoEntendi(), tracker)
+    assert "Quiero entenderle bien" in text

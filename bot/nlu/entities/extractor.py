@@ -17,10 +17,12 @@ from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.entities import patterns
+from bot.nlu.entities import patterns, spoken
 from bot.nlu.entities.crf import EntityCrf, Example
 from bot.nlu.entities.gazetteer import FILES, Catalogs
+from bot.nlu.entities.names import whole_names
 from bot.nlu.entities.spans import Span, merge
+from bot.nlu.entities.spoken import completed
 from bot.nlu.normalizer import pieces
 
 logger = logging.getLogger(__name__)
@@ -33,10 +35,11 @@ def find_all(text: str, crf: EntityCrf, catalogs: Catalogs, catalog_confidence: 
     tokens = pieces(text)
     named = [
         Span(entity, tokens[first].start, tokens[after - 1].end, catalog_confidence * sure, "catalog")
-        for entity, first, after, sure in catalogs.hits([t.text for t in tokens])
-        if sure == 1.0 and entity == "medicamento"
+        for entity, first, after, sure in catalogs.named([t.text for t in tokens])
     ]
-    return merge([*crf.find(text, catalogs), *patterns.find(text), *named])
+    learnt = list(crf.find(text, catalogs))
+    formed = completed(learnt, [*patterns.find(text), *spoken.find(text)])
+    return whole_names(text, merge([*learnt, *formed, *named]))
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)

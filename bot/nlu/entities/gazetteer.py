@@ -7,6 +7,7 @@ at once, without training.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Sequence
@@ -21,6 +22,13 @@ FILES = {"medicamento": "medicines.yml", "unidad": "units.yml", "representacion"
 NAME_KEYS = ("name", "aliases", "brands", "misspellings", "ambiguous_aliases", "ambiguous", "abbreviations", "cities")
 _LONGEST = 7  # tokens in a name
 _LONGEST_NEAR = 24  # letters in a key that may be misspelt
+_CLEAR = 3  # letters of a nickname that needs no word before it
+_LONG_ENOUGH = 8  # letters of a medicine's name that may be misspelt where nothing was learnt
+_IN = {"en", "desde", "soy", "somos", "del"}
+_FROM = (["soy"], ["somos"], ["vengo"], ["venimos"], ["es"])
+_PLACE_AFTER = {"en", "de", "desde", "soy", "somos", "del", "a", "hasta", "aqui", "aca"}
+_NOT_A_PLACE_AFTER = {"mi", "su", "calle", "colonia", "col", "av", "avenida", "senor", "senora", "dr", "dra", "doctor", "doctora",
+                      "licenciado", "lic", "enfermera", "don", "dona", "nino", "nina", "hijo", "hija"}  # fmt: skip
 _TOO_COMMON = {
     "medicamento": {"ida", "metro", "gama", "puri", "ele", "la ele", "carbo", "peg", "ciclo", "actino", "suero"},
     "unidad": {"centro", "hospital", "clinica", "imss", "el seguro", "seguro", "pediatria", "la uno", "general"},
@@ -39,6 +47,8 @@ class Gazetteer:
 
     entity: str
     names: dict[str, str] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)  # keys of names and nicknames, without those of cities
+    ordinary: set[str] = field(default_factory=set)  # keys of nicknames that are words too: "ver", "los cabos"
     near: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, name: str) -> None:
@@ -52,6 +62,13 @@ class Gazetteer:
         if len(key) >= 7 and not any(c.isdigit() for c in key):
             for at in range(len(key)):
                 self.near.setdefault(key[:at] + key[at + 1 :], set()).add(key)
+
+    def add_own(self, name: str, *, ordinary: bool = False) -> None:
+        """Learn that a name stands for the entry itself; an ordinary one only where something says so."""
+        for written in {name, re.sub("[xX]", "j", name)}:  # Oaxaca by ear
+            key = key_of([p.text for p in pieces(written) if any(c.isalnum() for c in p.text)])
+            if len(key) > 1:
+                (self.ordinary if ordinary else self.own).add(key)
 
     def lookup(self, key: str, near: bool = True) -> float:
         """How surely a key is a name: 1 the very sound, 0.85 one letter off (or two in a long one), 0 not at all."""
@@ -108,6 +125,40 @@ class Catalogs:
                         yield entity, first, after, sure
                         break
 
+    def named(self, tokens: Sequence[str]) -> Iterator[tuple[str, int, int, float]]:
+        """Names to be found even where nothing was learnt: every medicine, and states and hospitals by their own name.
+
+        A nickname that is a word too counts after "en", "de", "soy de"…; so does a short one.
+        """
+        spoken = [key_of([t]) if any(c.isalnum() for c in t) else "" for t in tokens]
+        folded = [strip_accents(t) for t in tokens]
+        for entity, first, after, sure in self.hits(tokens):
+            near = after - first == 1 and len(spoken[first]) >= _LONG_ENOUGH
+            if entity == "medicamento" and (sure == 1.0 or near):
+                yield entity, first, after, sure
+        for entity in ("representacion", "unidad"):
+            gazetteer = self.gazetteers[entity]
+            for first in range(len(tokens)):
+                before = folded[first - 1] if first else ""
+                if before in _NOT_A_PLACE_AFTER:
+                    continue
+                for after in range(min(first + _LONGEST, len(tokens)), first, -1):
+                    if not spoken[first] or not spoken[after - 1]:
+                        continue
+                    key = "".join(spoken[first:after])
+                    alone = not first and (after == len(tokens) or not spoken[after])  # "df, …"
+                    own = key in gazetteer.own and (before in _PLACE_AFTER or len(key) >= _CLEAR or alone)
+                    if own or (key in gazetteer.ordinary and _lives_there(folded[:first])):
+                        yield entity, first, after, 1.0
+                        break
+
+
+def _lives_there(before: Sequence[str]) -> bool:
+    """Whether the words before make an ordinary word a place: "soy de baja", "en tepic", but not "dar de baja"."""
+    if not before:
+        return False
+    return before[-1] in _IN or (before[-1] == "de" and before[-2:-1] in _FROM)
+
 
 def read(entity: str, path: Path) -> Gazetteer:
     """One catalogue file; a missing one is an empty catalogue."""
@@ -117,7 +168,18 @@ def read(entity: str, path: Path) -> Gazetteer:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for name in _names(content, entity):
         gazetteer.add(name)
+    for row in content if isinstance(content, list) else []:
+        if isinstance(row, dict):
+            for name in [row.get("name") or "", *_list(row, "aliases")]:
+                gazetteer.add_own(str(name))
+            for name in _list(row, "common_words"):
+                gazetteer.add_own(str(name), ordinary=True)
     return gazetteer
+
+
+def _list(row: dict[str, Any], key: str) -> list[Any]:
+    value = row.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _names(content: Any, entity: str) -> Iterable[str]:
