@@ -129,7 +129,7 @@ class IntentModel:
 
     def _inverse(self) -> np.ndarray:
         """Lower triangle of (K + ridge·I)⁻¹, computed in place: at ten thousand messages K alone weighs 400 MB."""
-        kernel = self._kernel(self.known, self.known_dense)
+        kernel = self._kernel(self.known, self.known_dense, halved=True)
         kernel[np.diag_indices_from(kernel)] += self.settings.ridge
         factor, problem = lapack.spotrf(kernel.T, lower=1, overwrite_a=1, clean=0)
         inverse, problem_too = lapack.spotri(factor, lower=1, overwrite_c=1)
@@ -148,16 +148,19 @@ class IntentModel:
         assert self.votes is not None, "fit or load first"
         return np.asarray(self._kernel(self._sparse(self._views(messages)), self._dense(dense)) @ self.votes)
 
-    def _kernel(self, sparse: sp.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
-        """Likeness of messages to the training messages: exp(x·x' − g), where g is the full length of a vector."""
+    def _kernel(self, sparse: sp.csr_matrix, dense: np.ndarray | None, *, halved: bool = False) -> np.ndarray:
+        """Likeness of messages to the training messages: exp(x·x' − g), where g is the full length of a vector.
+
+        ``halved``: of the training messages to themselves only the upper triangle is right, at half the time.
+        """
         assert self.known is not None
         if sparse.shape[0] == 1:  # one message: going through all we know once is quickest
             likeness = (self.known @ sparse.toarray()[0])[None, :]
         else:
-            likeness = np.empty((sparse.shape[0], self.known.shape[0]), dtype=np.float32)
-            across = self.known.T.tocsr()
+            likeness = np.zeros((sparse.shape[0], self.known.shape[0]), dtype=np.float32)
             for at in range(0, sparse.shape[0], 500):
-                likeness[at : at + 500] = (sparse[at : at + 500] @ across).toarray()
+                first = at if halved else 0
+                likeness[at : at + 500, first:] = (sparse[at : at + 500] @ self.known[first:].T).toarray()
         full = sum(n.weight for n in self.settings.ngrams)
         if dense is not None and self.known_dense is not None:
             likeness += dense @ self.known_dense.T
