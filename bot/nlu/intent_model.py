@@ -55,6 +55,7 @@ VIEWS: dict[str, Callable[[Said], str]] = {
     "sound_with_ends": lambda said: f"xbeg {phonetic(said.text)} xend",
     "kinds_with_ends": lambda said: f"xbeg {phonetic(said.with_kinds())} xend",
 }
+FEW_MESSAGES = 4  # a message and its halves: each goes its own quick way
 MANY_MESSAGES = 25_000  # beyond this, memory and time of training (n² and n³) deserve another method
 
 
@@ -104,6 +105,7 @@ class IntentModel:
     vectorizers: list[TfidfVectorizer] = field(default_factory=list)
     known: sp.csr_matrix | None = None  # sparse features of the training messages
     known_dense: np.ndarray | None = None
+    by_ngram: sp.csr_matrix | None = None  # ``known`` turned: for each n-gram the messages that have it
     votes: np.ndarray | None = None
     left_out: np.ndarray | None = None  # after fit: scores of each training message by a model without its voice
 
@@ -120,7 +122,7 @@ class IntentModel:
         targets = np.eye(len(self.intents), dtype=np.float32)[answers] - np.float32(1 / len(self.intents))
         views = self._views(messages)
         self.vectorizers = [n.vectorizer(len(messages)).fit(views[n.view]) for n in self.settings.ngrams]
-        self.known, self.known_dense = self._sparse(views), self._dense(dense)
+        self.known, self.known_dense, self.by_ngram = self._sparse(views), self._dense(dense), None
         inverse = self._inverse()
         self.votes = np.asarray(blas.ssymm(1.0, inverse, targets, lower=1), dtype=np.float32)
         self.left_out = _without_own_group(inverse, self.votes, targets, _groups(voices))
@@ -154,8 +156,8 @@ class IntentModel:
         ``halved``: of the training messages to themselves only the upper triangle is right, at half the time.
         """
         assert self.known is not None
-        if sparse.shape[0] == 1:  # one message: going through all we know once is quickest
-            likeness = (self.known @ sparse.toarray()[0])[None, :]
+        if sparse.shape[0] <= FEW_MESSAGES:
+            likeness = np.stack([self._alike(row) for row in sparse])
         else:
             likeness = np.zeros((sparse.shape[0], self.known.shape[0]), dtype=np.float32)
             for at in range(0, sparse.shape[0], 500):
@@ -167,6 +169,13 @@ class IntentModel:
             full += self.settings.dense_weight
         likeness -= np.float32(full)
         return np.asarray(np.exp(likeness, out=likeness))
+
+    def _alike(self, message: sp.csr_matrix) -> np.ndarray:
+        """One message's n-grams against all that is known: only the columns of the n-grams that it has."""
+        if self.by_ngram is None:
+            assert self.known is not None
+            self.by_ngram = self.known.T.tocsr()
+        return np.asarray(self.by_ngram[message.indices].T @ message.data)
 
     def _views(self, messages: Sequence[Said]) -> dict[str, list[str]]:
         return {view: [VIEWS[view](m) for m in messages] for view in {n.view for n in self.settings.ngrams}}
