@@ -8,6 +8,8 @@ from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarte
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.base import TO_A_PERSON, Events, database, heard, keep, safely
+from actions.casos import show_cases
+from actions.verificacion import is_being_asked
 from puente import clock
 from puente.contacts import service as contacts
 from puente.knowledge import meanings, texts
@@ -38,6 +40,8 @@ class ActionNoEntendi(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        if await _answers_who_she_is(dispatcher, tracker):
+            return []
         failures = _failures_before(tracker)
         likely = meanings.likeliest(tracker.latest_message.get("intent_ranking") or [])
         if failures >= 2:
@@ -80,6 +84,8 @@ class ActionSinPregunta(Action):
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         said = heard(tracker)
+        if await _answers_who_she_is(dispatcher, tracker):
+            return []
         if said.intent == "informar":
             dispatcher.utter_message(
                 text=texts.get("dato_suelto"),
@@ -92,6 +98,15 @@ class ActionSinPregunta(Action):
             return [keep(tracker)]
         dispatcher.utter_message(text=texts.get("que_necesita"))
         return []
+
+
+async def _answers_who_she_is(dispatcher: CollectingDispatcher, tracker: Tracker) -> bool:
+    """A folio and a name look like any datum: when we have just asked for them, that is what they are."""
+    async with database().transaction() as session:
+        if not await is_being_asked(session, tracker):
+            return False
+        await show_cases(session, dispatcher, tracker)
+    return True
 
 
 def _failures_before(tracker: Tracker) -> int:

@@ -11,18 +11,25 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from puente.contacts import service as contacts
+from puente import log
+from puente.contacts import identity
+from puente.contacts.models import Contact
 from puente.db import insert_new
+from puente.media import service as media
 from puente.messages import queue
 from puente.messages.models import Message, Quarantine, Status, Webhook
 from puente.messages.statuses import apply_status
 from puente.whatsapp.inbound import Broken, InboundMessage, StatusEvent, read
 
 Item = InboundMessage | StatusEvent | Broken
+DO_NOT_OPEN_THE_WINDOW = ("system", "edit", "revoke")
+logger = log.get("whatsapp")
 
 
-async def store(session: AsyncSession, body: bytes, now: datetime) -> None:
+async def store(session: AsyncSession, body: bytes, now: datetime, own_number: str | None = None) -> None:
     """Keep everything that a signed body says. Repeated items are recognised by their unique ids.
+
+    What is meant for another number than `own_number` is quarantined.
 
     An item that the database refuses is quarantined alone; a database that is down raises, so that WhatsApp retries.
     """
@@ -30,7 +37,7 @@ async def store(session: AsyncSession, body: bytes, now: datetime) -> None:
     session.add(webhook)
     await session.flush()
     webhook_id = webhook.id
-    for item in _items(body):
+    for item in _items(body, own_number):
         try:
             await _store_alone(session, item, webhook_id, now)
         except (DataError, IntegrityError, ValueError, OverflowError) as problem:
@@ -48,10 +55,10 @@ async def _store_alone(session: AsyncSession, item: Item, webhook_id: int, now: 
             await _store_item(session, item, webhook_id, now)
 
 
-def _items(body: bytes) -> Iterable[Item]:
+def _items(body: bytes, own_number: str | None) -> Iterable[Item]:
     try:
         parsed = json.loads(body, parse_int=_whole, parse_float=_finite, parse_constant=lambda _name: None)
-        return read(_storable(parsed))
+        return read(_storable(parsed), own_number)
     except (ValueError, RecursionError) as problem:
         return [Broken(f"the body is not JSON: {problem}", None)]
 
@@ -89,7 +96,7 @@ async def _store_message(session: AsyncSession, item: InboundMessage, now: datet
     known = await session.execute(select(Message.id).where(Message.wamid == item.wamid))
     if known.first():
         return  # a redelivery; a parallel one that gets past this stops at the unique constraint below
-    contact = await contacts.recognise(session, item.sender, now)
+    contact = await identity.recognise(session, item.sender, now)
     values = {
         "contact_id": contact.id,
         "direction": "in",
@@ -102,12 +109,29 @@ async def _store_message(session: AsyncSession, item: InboundMessage, now: datet
         "sent_at": item.sent_at,
         "created_at": now,
         "attempts": 0,
+        "about_wamid": item.about,
     }
-    if await insert_new(session, Message, values, ["wamid"]) is None:
+    message_id = await insert_new(session, Message, values, ["wamid"])
+    if message_id is None:
         return
-    written_at = min(item.sent_at, now)  # a clock ahead of ours must not hold WhatsApp's window open longer than it is
-    contact.last_inbound_at = max(contact.last_inbound_at or written_at, written_at)
+    if item.type not in DO_NOT_OPEN_THE_WINDOW:
+        # A clock ahead of ours must not hold WhatsApp's window open longer than it is.
+        written_at = min(item.sent_at, now)
+        contact.last_inbound_at = max(contact.last_inbound_at or written_at, written_at)
+    if item.file is not None:
+        await media.expect(session, message_id, contact.id, item.type, item.file, now)
+    await _apply_to_identity(session, contact, item)
     await queue.enqueue(session, queue.GATE, contact.id, now)
+
+
+async def _apply_to_identity(session: AsyncSession, contact: Contact, item: InboundMessage) -> None:
+    """What some messages say about who writes: a new number, another device, a number that was hidden."""
+    if item.moved_to is not None:
+        await identity.moved(session, item.sender, item.moved_to, item.sent_at)
+    if item.device_changed:
+        identity.mark_to_verify(session, contact, identity.OTHER_DEVICE, item.sent_at)
+    if item.shared_phone is not None:
+        await identity.give_phone(session, contact, item.shared_phone, item.sent_at)
 
 
 async def _store_status(session: AsyncSession, item: StatusEvent, now: datetime) -> None:
@@ -124,4 +148,6 @@ async def _store_status(session: AsyncSession, item: StatusEvent, now: datetime)
 
 
 def _quarantine(session: AsyncSession, webhook_id: int, item: Broken, now: datetime) -> None:
+    if item.alert:
+        logger.error("WhatsApp reports a problem of the account", webhook=webhook_id, reason=item.reason)
     session.add(Quarantine(webhook_id=webhook_id, reason=item.reason[:500], item=item.item, created_at=now))

@@ -35,5 +35,5 @@ async def receive_webhook(request: Request, settings: Settings, database: Databa
         logger.warning("webhook refused", reason="signature", bytes=len(body))
         return Response("wrong signature", status_code=401, media_type="text/plain")
     async with database.transaction() as session:
-        await ingest.store(session, body, clock.utcnow())
+        await ingest.store(session, body, clock.utcnow(), settings.whatsapp_phone_number_id)
     return Response("ok", media_type="text/plain")
