@@ -135,7 +135,7 @@ async def _replies(
         replies.append(await _acknowledgement(session, kept))
     for file in files:
         if file.state == FAILED and file.kind != "sticker":
-            reason = (file.reason or "").lower()
+            reason = (file.reason or "").removesuffix(".").replace("El archivo", "el archivo", 1)
             replies.append({"text": _say("archivo_fallido", [file], motivo=reason), "buttons": [TO_A_PERSON]})
     if late:
         replies.append({"text": _say("archivo_demorado", late)})
