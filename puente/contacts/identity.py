@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from puente.contacts import phone
-from puente.contacts.models import Contact, ContactChange
+from puente.contacts.models import BOT, Contact, ContactChange
+from puente.db import insert_new
 
 NEW_NUMBER = "cambió de número"
 NEW_OWNER = "el número tiene un dueño nuevo según WhatsApp"
@@ -195,20 +195,19 @@ async def _is_old_news(session: AsyncSession, contact: Contact, identity: Identi
 
 
 async def _create(session: AsyncSession, identity: Identity, now: datetime) -> Contact:
-    contact = Contact(
-        id=secrets.token_hex(8),
-        phone=identity.phone,
-        wa_id=identity.wa_id,
-        bsuid=identity.bsuid,
-        created_at=now,
-        verify_attempts=0,
-    )
-    try:
-        async with session.begin_nested():
-            session.add(contact)
-    except IntegrityError:  # a parallel webhook created the same contact first
-        found = await _find(session, identity)
-        if found is None:
-            raise
-        return found
-    return contact
+    values = {
+        "id": secrets.token_hex(8),
+        "phone": identity.phone,
+        "wa_id": identity.wa_id,
+        "bsuid": identity.bsuid,
+        "owner": BOT,
+        "created_at": now,
+        "verify_attempts": 0,
+    }
+    contact_id = await insert_new(session, Contact, values)
+    if contact_id is not None:
+        return await session.get_one(Contact, contact_id)
+    found = await _find(session, identity)  # a parallel webhook created the same contact first
+    if found is None:
+        raise ValueError("the contact was created and taken away at the same moment")
+    return found

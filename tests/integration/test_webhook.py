@@ -194,8 +194,8 @@ async def test_an_item_that_the_database_refuses_is_quarantined_alone(
 ) -> None:
     store = ingest._store_message
 
-    async def refuses_one(session: Any, item: Any, now: datetime) -> None:
-        await store(session, item, now)
+    async def refuses_one(session: Any, item: Any, now: datetime, senders: Any) -> None:
+        await store(session, item, now, senders)
         if item.text == "imposible":
             raise ValueError("cannot be stored")
 
