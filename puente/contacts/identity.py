@@ -73,10 +73,11 @@ async def moved(session: AsyncSession, old: Identity, new: Identity, at: datetim
     if before is None:
         return after
     if after is None or after is before:
+        if before.phone != new.phone:
+            before.last_inbound_at = None  # nobody has written from the new number: its 24-hour window is not open
         _change(session, before, "phone", new.phone, NEW_NUMBER, at)
         _change(session, before, "bsuid", new.bsuid, NEW_NUMBER, at)
         before.wa_id = new.wa_id
-        before.last_inbound_at = None  # nobody has written from the new number: its 24-hour window is not open
         mark_to_verify(session, before, NEW_NUMBER, at)
         return before
     # They wrote from the new number before WhatsApp told us: their history is joined once they are verified.

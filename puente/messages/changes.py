@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente.messages.models import Message
 
+MOST_AT_ONCE = 200
 EDIT, DELETION, REACTION = "edit", "revoke", "reaction"
 
 
@@ -36,7 +37,10 @@ class Acts:
 
 
 async def waiting(session: AsyncSession, contact_id: str) -> list[Waiting]:
-    """The contact's messages that the gate has seen and that are not done, in the order in which they were written."""
+    """The contact's messages that the gate has seen and that are not done, in the order in which they were written.
+
+    Those of a turn that was begun come first; no more than can be dealt with at once.
+    """
     query = (
         select(Message)
         .where(
@@ -45,7 +49,8 @@ async def waiting(session: AsyncSession, contact_id: str) -> list[Waiting]:
             Message.status == "received",
             Message.gated_at.is_not(None),
         )
-        .order_by(Message.sent_at, Message.id)
+        .order_by(Message.turn_id.is_(None), Message.sent_at, Message.id)
+        .limit(MOST_AT_ONCE)
     )
     rows = list((await session.execute(query)).scalars())
     acts = await about(session, contact_id, [row.wamid for row in rows if row.wamid])

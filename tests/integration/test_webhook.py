@@ -253,6 +253,21 @@ async def test_a_thousand_updates_in_one_body_are_all_kept(deliver: Any, databas
     assert (counts["messages"], counts["contacts"], counts["statuses"], counts["quarantine"]) == (500, 50, 500, 0)
 
 
+async def test_a_body_of_three_megabytes_is_kept(deliver: Any, database: Database) -> None:
+    messages = [wa.text("x" * 60_000, at=AT) for _ in range(50)]
+    body = wa.webhook(wa.value(messages=messages))
+    assert len(body) > 3_000_000
+    assert await deliver(body) == 200
+    assert (await _counts(database))["messages"] == 50
+
+
+async def test_a_redelivered_batch_with_one_new_message_adds_that_one(deliver: Any, database: Database) -> None:
+    messages = [wa.text(f"mensaje {number}", at=AT) for number in range(20)]
+    await deliver(wa.webhook(wa.value(messages=messages)))
+    assert await deliver(wa.webhook(wa.value(messages=[*messages, wa.text("la nueva", at=AT)]))) == 200
+    assert (await _counts(database))["messages"] == 21
+
+
 # ------------------------------------------------------------------------------------------------- identities
 
 
