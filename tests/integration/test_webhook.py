@@ -119,6 +119,19 @@ async def test_a_database_that_fails_is_answered_500_so_that_whatsapp_tries_agai
     assert (await _counts(database))["messages"] == 1
 
 
+async def test_batches_that_name_the_same_families_crosswise_are_all_taken(deliver: Any, database: Database) -> None:
+    families = [f"52155555502{number:02}" for number in range(12)]
+
+    def batch(order: list[str]) -> bytes:
+        return wa.webhook(wa.value(messages=[wa.text("hola", at=AT, **{"from": wa_id}) for wa_id in order]))
+
+    await deliver(batch(families))
+    bodies = [batch(families if number % 2 else families[::-1]) for number in range(8)]
+    assert await asyncio.gather(*map(deliver, bodies)) == [200] * 8
+    counts = await _counts(database)
+    assert (counts["messages"], counts["contacts"], counts["quarantine"]) == (12 * 9, 12, 0)
+
+
 # ------------------------------------------------------------------------------------------------ repetitions
 
 
