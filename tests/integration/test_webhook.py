@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from litestar.testing import AsyncTestClient
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from puente.api.app import create_app
 from puente.contacts.models import Contact
@@ -119,17 +120,26 @@ async def test_a_database_that_fails_is_answered_500_so_that_whatsapp_tries_agai
     assert (await _counts(database))["messages"] == 1
 
 
-async def test_batches_that_name_the_same_families_crosswise_are_all_taken(deliver: Any, database: Database) -> None:
-    families = [f"52155555502{number:02}" for number in range(12)]
+class _Deadlock(Exception):
+    sqlstate = "40P01"
 
-    def batch(order: list[str]) -> bytes:
-        return wa.webhook(wa.value(messages=[wa.text("hola", at=AT, **{"from": wa_id}) for wa_id in order]))
 
-    await deliver(batch(families))
-    bodies = [batch(families if number % 2 else families[::-1]) for number in range(8)]
-    assert await asyncio.gather(*map(deliver, bodies)) == [200] * 8
-    counts = await _counts(database)
-    assert (counts["messages"], counts["contacts"], counts["quarantine"]) == (12 * 9, 12, 0)
+@pytest.mark.parametrize(("times", "status"), [(1, 200), (3, 200), (9, 500)])
+async def test_batches_in_each_others_way_are_stored_at_the_next_try(
+    deliver: Any, database: Database, monkeypatch: pytest.MonkeyPatch, times: int, status: int
+) -> None:
+    left, store = times, ingest._store_message
+
+    async def collides(*args: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise OperationalError("UPDATE", {}, _Deadlock())
+        await store(*args)
+
+    monkeypatch.setattr(ingest, "_store_message", collides)
+    assert await deliver(wa.webhook(wa.value(messages=[wa.text("hola", at=AT)]))) == status
+    assert (await _counts(database))["messages"] == (1 if status == 200 else 0)
 
 
 # ------------------------------------------------------------------------------------------------ repetitions
