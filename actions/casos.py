@@ -5,9 +5,11 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecutionRejected, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from actions.base import TO_A_PERSON, Events, database, heard, kept, message_id, safely, sent_at
 from actions.pedidos import offer_next, put_off_second
+from actions.verificacion import is_proved
 from puente import clock
 from puente.areas import names as areas
 from puente.cases import folio as folios
@@ -113,6 +115,8 @@ class ActionAnotarEnCaso(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         said = kept(tracker)
         async with database().transaction() as session:
+            if not await is_proved(session, dispatcher, tracker):
+                return []
             open_cases = await cases.cases_of(session, tracker.sender_id, open_only=True)
             folio = folios.find(said.text)
             meant = [case for case in open_cases if case.folio == folio] if folio else open_cases
@@ -139,32 +143,35 @@ class ActionConsultarCaso(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        text = kept(tracker).text
-        async with database().reading() as session:
-            folio = folios.find(text)
-            if folio:
-                case = await cases.find(session, folio)
-                if case is None or case.contact_id != tracker.sender_id:
-                    _not_shown(dispatcher, folio)
-                else:
-                    dispatcher.utter_message(text=describe(case))
-                return []
-            open_cases = await cases.cases_of(session, tracker.sender_id, open_only=True)
-        if not open_cases:
-            _no_cases(dispatcher)
-        elif len(open_cases) == 1:
-            dispatcher.utter_message(text=describe(open_cases[0]))
-        else:
-            lines = [describe_briefly(case) for case in open_cases[:5]]
-            more = "" if len(open_cases) <= 5 else f"\n…y {len(open_cases) - 5} más."
-            dispatcher.utter_message(
-                text="Estos son sus reportes abiertos:\n\n"
-                + "\n".join(lines)
-                + more
-                + "\n\n¿De cuál quiere saber más? "
-                "Escríbame su folio."
-            )
+        async with database().transaction() as session:
+            await show_cases(session, dispatcher, tracker)
         return []
+
+
+async def show_cases(session: AsyncSession, dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
+    """The case whose folio she gives, or all that are open; a contact that may be somebody else proves itself first."""
+    if not await is_proved(session, dispatcher, tracker):
+        return
+    folio = folios.find(kept(tracker).text)
+    if folio:
+        case = await cases.find(session, folio)
+        if case is None or case.contact_id != tracker.sender_id:
+            _not_shown(dispatcher, folio)
+        else:
+            dispatcher.utter_message(text=describe(case))
+        return
+    open_cases = await cases.cases_of(session, tracker.sender_id, open_only=True)
+    if not open_cases:
+        _no_cases(dispatcher)
+    elif len(open_cases) == 1:
+        dispatcher.utter_message(text=describe(open_cases[0]))
+    else:
+        lines = [describe_briefly(case) for case in open_cases[:5]]
+        more = "" if len(open_cases) <= 5 else f"\n…y {len(open_cases) - 5} más."
+        dispatcher.utter_message(
+            text="Estos son sus reportes abiertos:\n\n" + "\n".join(lines) + more + "\n\n¿De cuál quiere saber más? "
+            "Escríbame su folio."
+        )
 
 
 STATUS_WORDS = {

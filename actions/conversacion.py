@@ -8,7 +8,9 @@ from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarte
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.base import TO_A_PERSON, Events, database, heard, keep, kept, pressed, safely
+from actions.casos import show_cases
 from actions.pedidos import answer_offer
+from actions.verificacion import is_being_asked
 from puente import clock
 from puente.contacts import service as contacts
 from puente.knowledge import meanings, texts
@@ -41,6 +43,8 @@ class ActionNoEntendi(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         if (answered := answer_offer(dispatcher, tracker)) is not None:
             return answered  # "ahorita no gracias": understood, here where it was asked
+        if await _answers_who_she_is(dispatcher, tracker):
+            return []
         failures = _failures_before(tracker)
         likely = meanings.likeliest(tracker.latest_message.get("intent_ranking") or [])
         if failures >= 2:
@@ -83,6 +87,8 @@ class ActionSinPregunta(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        if await _answers_who_she_is(dispatcher, tracker):
+            return []
         dispatcher.utter_message(
             text=texts.get("dato_suelto"),
             buttons=[
@@ -92,6 +98,15 @@ class ActionSinPregunta(Action):
             ],
         )
         return [keep(tracker)]
+
+
+async def _answers_who_she_is(dispatcher: CollectingDispatcher, tracker: Tracker) -> bool:
+    """A folio and a name look like any datum: when we have just asked for them, that is what they are."""
+    async with database().transaction() as session:
+        if not await is_being_asked(session, tracker):
+            return False
+        await show_cases(session, dispatcher, tracker)
+    return True
 
 
 def _failures_before(tracker: Tracker) -> int:

@@ -43,10 +43,17 @@ class Settings:
     puente_internal_token: str
     puente_privacy_url: str
     puente_log_format: str
+    puente_media_mb: int
+    puente_document_mb: int
+    puente_backlog_hours: float
 
     @property
     def production(self) -> bool:
         return self.puente_env == "production"
+
+    @property
+    def media_folder(self) -> Path:
+        return self.puente_home / "media"
 
     @property
     def rasa_url(self) -> str:
@@ -92,6 +99,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         puente_internal_token=_secret(env, "PUENTE_INTERNAL_TOKEN"),
         puente_privacy_url=env.get("PUENTE_PRIVACY_URL", ""),
         puente_log_format=env.get("PUENTE_LOG_FORMAT", "text"),
+        puente_media_mb=int(_number(env, "PUENTE_MEDIA_MB", 16, least=1, most=100)),
+        puente_document_mb=int(_number(env, "PUENTE_DOCUMENT_MB", 100, least=1, most=100)),
+        puente_backlog_hours=_number(env, "PUENTE_BACKLOG_HOURS", 3, least=0.25, most=24),
     )
 
 
@@ -110,6 +120,17 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or not 0 < int(value) < 65536:
         raise SettingsError(f"{name} is {value!r}; it must be a port number between 1 and 65535")
     return int(value)
+
+
+def _number(env: Mapping[str, str], name: str, default: float, *, least: float, most: float) -> float:
+    value = env.get(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:
+        raise SettingsError(f"{name} is {value!r}; it must be a number between {least} and {most}")
+    return number
 
 
 def _refuse_default_secrets(env: Mapping[str, str]) -> None:

@@ -49,6 +49,27 @@ class Reaction(msgspec.Struct, forbid_unknown_fields=True):
     emoji: str = ""
 
 
+class Edit(msgspec.Struct, forbid_unknown_fields=True):
+    """A correction of one of the family's own messages."""
+
+    message_id: str
+    text: str
+
+
+class Deletion(msgspec.Struct, forbid_unknown_fields=True):
+    """A deletion of one of the family's own messages."""
+
+    message_id: str
+
+
+class NewNumber(msgspec.Struct, forbid_unknown_fields=True):
+    """Another number; `told`: whether WhatsApp says so. `username` changes the user name instead."""
+
+    wa_id: str | None = None
+    username: str | None = None
+    told: bool = True
+
+
 class Press(msgspec.Struct, forbid_unknown_fields=True):
     """What to press: by title or by id, in the newest message that offers it or in message `of`."""
 
@@ -58,7 +79,7 @@ class Press(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Writing(msgspec.Struct, forbid_unknown_fields=True):
-    """Exactly one of the first seven. `raw` is a whole message object of any type, with its own content."""
+    """Exactly one of the first nine. `raw` is a whole message object of any type, with its own content."""
 
     text: str | None = None
     press: Press | str | None = None
@@ -67,6 +88,8 @@ class Writing(msgspec.Struct, forbid_unknown_fields=True):
     document: Attachment | None = None
     location: Place | None = None
     reaction: Reaction | None = None
+    edit: Edit | None = None
+    delete: Deletion | None = None
     raw: dict[str, Any] | None = None
     wamid: str = ""
     context: str = ""
@@ -153,6 +176,17 @@ class Control(Controller):
             return message_view(write_message(phones, family, data))
         except (LookupError, ValueError) as problem:
             raise ClientException(str(problem)) from None
+
+    @post("/families/{address:str}/identity", status_code=200)
+    async def change_identity(self, address: str, data: NewNumber, state: State) -> FamilyView:
+        """The family gets another number or user name."""
+        phones: Phones = state.phones
+        family = _family(state, address)
+        if data.username is not None:
+            family.username = data.username
+        if data.wa_id is not None:
+            phones.change_number(family, data.wa_id, told=data.told)
+        return family_view(phones, family)
 
     @post("/families/{address:str}/read", status_code=204)
     async def read(self, address: str, state: State) -> None:
@@ -266,6 +300,23 @@ def _write_reaction(phones: Phones, family: Family, data: Writing, options: dict
     return phones.react(family, message, data.reaction.emoji, **options)
 
 
+def _own_message(phones: Phones, family: Family, wamid: str) -> Message:
+    message = phones.world.message(wamid)
+    if message is None or message.direction != "in" or phones.world.owner(wamid) is not family:
+        raise LookupError("this family wrote no such message")
+    return message
+
+
+def _write_edit(phones: Phones, family: Family, data: Writing, options: dict[str, Any]) -> Message:
+    assert data.edit is not None  # `write_message` has looked
+    return phones.edit(family, _own_message(phones, family, data.edit.message_id), data.edit.text, **options)
+
+
+def _write_delete(phones: Phones, family: Family, data: Writing, options: dict[str, Any]) -> Message:
+    assert data.delete is not None  # `write_message` has looked
+    return phones.delete(family, _own_message(phones, family, data.delete.message_id), **options)
+
+
 def _write_raw(phones: Phones, family: Family, data: Writing, options: dict[str, Any]) -> Message:
     raw = data.raw or {}
     kind = raw.get("type")
@@ -284,6 +335,8 @@ _WRITERS: dict[str, Callable[[Phones, Family, Writing, dict[str, Any]], Message]
     "document": _write_file("document"),
     "location": _write_location,
     "reaction": _write_reaction,
+    "edit": _write_edit,
+    "delete": _write_delete,
     "raw": _write_raw,
 }
 

@@ -150,6 +150,21 @@ class Phone:
         message_id = message if isinstance(message, str) else message.id
         return await self.write(reaction={"message_id": message_id, "emoji": emoji})
 
+    async def edit(self, message: Bubble | str, text: str) -> Bubble:
+        """Correct something that this phone wrote."""
+        message_id = message if isinstance(message, str) else message.id
+        return await self.write(edit={"message_id": message_id, "text": text})
+
+    async def delete(self, message: Bubble | str) -> Bubble:
+        """Delete something that this phone wrote."""
+        message_id = message if isinstance(message, str) else message.id
+        return await self.write(delete={"message_id": message_id})
+
+    async def change_number(self, wa_id: str, *, told: bool = True) -> None:
+        """Go on with another number; `told`: WhatsApp tells Puente so."""
+        await self.simulator.call("POST", f"/sim/families/{self.wa_id}/identity", {"wa_id": wa_id, "told": told})
+        self.wa_id = wa_id
+
     async def read(self) -> None:
         """Open the conversation: everything that arrived becomes read."""
         await self.simulator.call("POST", f"/sim/families/{self.wa_id}/read")

@@ -45,7 +45,14 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     pair_rate: bool = False  # 131056 beyond a burst of 45 and 1 message each 6 s to one family
     number_rate: Annotated[int, Meta(ge=0)] = 0  # 130429 beyond so many requests a second; 0: no limit
     window_as_status: bool = False  # 131047 in a `failed` status instead of in the answer, as Meta often does
+
+    # Files of families: asking for the address, then fetching the bytes
     media_404: Probability = 0  # fetching a media file fails
+    media_expired: Probability = 0  # the address is dead when it is given
+    media_wrong_bytes: Probability = 0  # other bytes than those that were sent
+    media_too_large: Probability = 0  # described, and sent, as more than anybody keeps
+    media_slow: Probability = 0
+    media_slow_seconds: Seconds = 3
 
     # Webhooks
     duplicate_webhooks: Probability = 0

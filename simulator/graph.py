@@ -20,6 +20,7 @@ from simulator.world import BUSINESS_PHONE, MEDIA_URL_LASTS, WABA_ID, Family, Me
 
 CUT_CONNECTION = "x-simulator-cut"
 MAX_UPLOAD = 100 * 1024 * 1024
+TOO_LARGE = 200 * 1024 * 1024
 Answer = Response[Any]
 
 
@@ -62,7 +63,9 @@ async def describe_media(version: str, media_id: str, request: Request[Any, Any,
     media = phones.world.media.get(media_id)
     if media is None:
         raise GraphError(100, f"Object with ID '{media_id}' does not exist", subcode=33)
-    expires = int(time.time()) + MEDIA_URL_LASTS
+    chaos = phones.chaos
+    expires = int(time.time()) + (-1 if chaos.hits(chaos.faults.media_expired) else MEDIA_URL_LASTS)
+    size = TOO_LARGE if chaos.hits(chaos.faults.media_too_large) else len(media.data)
     host = f"http://127.0.0.1:{phones.settings.simulator_port}"
     digest = media_digest(media)
     return Response(
@@ -70,7 +73,7 @@ async def describe_media(version: str, media_id: str, request: Request[Any, Any,
             "url": f"{host}/media-files/{media.id}?expires={expires}&sign={_media_sign(media, expires)}",
             "mime_type": media.mime_type,
             "sha256": digest,
-            "file_size": len(media.data),
+            "file_size": size,
             "id": media.id,
             "messaging_product": "whatsapp",
         }
@@ -90,7 +93,11 @@ async def fetch_media(
         return missing
     if not hmac.compare_digest(sign, _media_sign(media, expires)):
         return missing
-    return Response(media.data, media_type=media.mime_type)
+    chaos = phones.chaos
+    if chaos.hits(chaos.faults.media_slow):
+        await asyncio.sleep(chaos.faults.media_slow_seconds)
+    wrong = chaos.hits(chaos.faults.media_wrong_bytes)
+    return Response(media.data[:-1] + b"?" if wrong else media.data, media_type=media.mime_type)
 
 
 @get("/{version:str}/{owner:str}/message_templates")

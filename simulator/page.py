@@ -20,6 +20,7 @@ from simulator.world import BUSINESS_NAME, Family, Message
 
 HERE = Path(__file__).parent
 MEXICO = ZoneInfo("America/Mexico_City")
+HIDDEN = ("reaction", "edit", "revoke", "system")  # shown at other bubbles, or not at all
 SHOWN = 300  # bubbles; older ones stay in the API
 DAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
 MONTHS = (
@@ -175,7 +176,7 @@ def phone_number(view: FamilyView) -> str:
 
 
 def _preview(family: Family) -> dict[str, Any]:
-    shown = [item for item in family.messages if item.type != "reaction"]
+    shown = [item for item in family.messages if item.type not in HIDDEN]
     if not shown:
         return {"text": "Toque para escribir", "at": None, "message": None}
     last = shown[-1]

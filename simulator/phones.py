@@ -72,6 +72,36 @@ class Phones:
         content = {"message_id": message.id, "emoji": emoji} if emoji else {"message_id": message.id}
         return self.say(family, "reaction", content, emoji, **options)
 
+    def edit(self, family: Family, message: Message, text: str, **options: Any) -> Message:
+        """Correct a text or a caption that this family wrote; the bubble shows the new wording."""
+        content = message.body.get(message.type)
+        changed = {"body": text} if message.type == "text" else {**(content or {}), "caption": text}
+        message.text = text
+        self.world.touch(message)
+        edit = {"original_message_id": message.id, "message": {"type": message.type, message.type: changed}}
+        return self.say(family, "edit", edit, text, **options)
+
+    def delete(self, family: Family, message: Message, **options: Any) -> Message:
+        """Delete a message that this family wrote."""
+        message.text = "[mensaje eliminado]"
+        self.world.touch(message)
+        return self.say(family, "revoke", {"original_message_id": message.id}, "", **options)
+
+    def change_number(self, family: Family, wa_id: str, *, told: bool = True) -> None:
+        """The family gets another number, and with it another id. `told`: WhatsApp says so in a system message."""
+        old_wa_id, old_bsuid = family.wa_id, family.bsuid
+        self.world.change_number(family, wa_id)
+        if told:
+            body = f"{family.name} changed from {old_wa_id} to {family.wa_id}"
+            system = {"type": "user_changed_number", "body": body, "wa_id": family.wa_id, "user_id": family.bsuid,
+                      "previous_user_id": old_bsuid}  # fmt: skip
+            wamid = self.world.add(family, "in", "system", body, {}).id
+            message = webhooks.message_envelope(family, wamid, "system", 0) | {"system": system}
+            message |= {"from": old_wa_id} if old_wa_id else {}
+            value = webhooks.message_value(self.settings, family, message)
+            value["contacts"] = []  # a system message brings none
+            self.deliverer.send(family.key, value)
+
     def look(self, family: Family) -> None:
         """The family opens the conversation: what had arrived is read."""
         for message in self.world.unread(family):

@@ -163,6 +163,15 @@ class World:
             self._changed(family)
         return family
 
+    def change_number(self, family: Family, wa_id: str) -> None:
+        """Another number. WhatsApp gives the person another id with it; whoever had the number before is gone."""
+        digits = re.sub(r"\D", "", wa_id)
+        if self.families.get(family.key) is family:
+            del self.families[family.key]
+        family.key, family.wa_id, family.bsuid = phone_key(digits), digits, _bsuid(secrets.token_hex(8))
+        self.families[family.key] = family
+        self._changed(family)
+
     def find_family(self, address: str) -> Family | None:
         """By phone in any spelling, or by BSUID."""
         if address.startswith("MX."):

@@ -16,6 +16,7 @@ from puente.api import auth, health
 from puente.cases.routes import CasesController
 from puente.contacts.routes import ConversationsController
 from puente.db import Database
+from puente.media import routes as media
 from puente.safety.routes import AlarmsController, fixed_texts
 from puente.settings import Settings
 from puente.whatsapp.routes import receive_webhook, verify_webhook
@@ -37,7 +38,14 @@ def create_app(settings: Settings) -> Litestar:
 
     api = Router(
         path="/api/v1",
-        route_handlers=[CasesController, ConversationsController, AlarmsController, fixed_texts],
+        route_handlers=[
+            CasesController,
+            ConversationsController,
+            AlarmsController,
+            fixed_texts,
+            media.download,
+            media.of_case,
+        ],
         guards=[auth.require_token],
         security=[{"token": []}],
     )

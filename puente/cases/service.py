@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,8 +12,10 @@ from puente.cases import folio as folios
 from puente.cases.models import CLOSED, Case, CaseEvent
 from puente.db import insert_new
 from puente.knowledge import catalogs
+from puente.media.models import Media
 
 FOLIO_ATTEMPTS = 5
+SENT_WHILE_TELLING = timedelta(hours=1)  # files sent so shortly before a case was opened belong to it
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,17 @@ async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> Case:
         query = select(Case).where(Case.source_wamid == new.source_wamid, Case.kind == new.kind)
         return (await session.execute(query)).scalar_one()
     session.add(_event(case_id, "abierto", "familia", "recibido", "", now))
+    await _adopt_recent_files(session, case_id, new.contact_id, now)
     return await session.get_one(Case, case_id)
+
+
+async def _adopt_recent_files(session: AsyncSession, case_id: int, contact_id: str, now: datetime) -> None:
+    """What the family sent while she told of it (a photo of the prescription) is part of the case."""
+    await session.execute(
+        update(Media)
+        .where(Media.contact_id == contact_id, Media.case_id.is_(None), Media.created_at > now - SENT_WHILE_TELLING)
+        .values(case_id=case_id)
+    )
 
 
 async def _insert(session: AsyncSession, values: dict[str, Any]) -> int | None:

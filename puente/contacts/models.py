@@ -1,4 +1,4 @@
-"""The contact's table and the handoffs' table."""
+"""The contact's table, what changed about contacts, and the handoffs' table."""
 
 from datetime import datetime
 
@@ -27,6 +27,27 @@ class Contact(Base):
     owner: Mapped[str] = mapped_column(default=BOT)  # who answers now
     last_inbound_at: Mapped[datetime | None] = mapped_column(DateTimeUTC)  # opens WhatsApp's 24-hour window
     created_at: Mapped[datetime] = mapped_column(DateTimeUTC)
+
+    # Whoever writes now may be somebody else: no case is shown until two facts of one have been told (cases/proof.py).
+    verify_since: Mapped[datetime | None] = mapped_column(DateTimeUTC)
+    verify_reason: Mapped[str | None]
+    verify_asked_at: Mapped[datetime | None] = mapped_column(DateTimeUTC)
+    verify_attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    previous_id: Mapped[str | None]  # the contact that had this number before, and perhaps is the same person
+
+
+class ContactChange(Base):
+    """What WhatsApp said about a contact before and after; rows are only ever added."""
+
+    __tablename__ = "contact_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
+    what: Mapped[str]  # phone, bsuid, username, verificacion
+    old: Mapped[str | None]
+    new: Mapped[str | None]
+    reason: Mapped[str]
+    at: Mapped[datetime] = mapped_column(DateTimeUTC)
 
 
 class Handoff(Base):

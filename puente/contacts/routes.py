@@ -9,17 +9,33 @@ from litestar.exceptions import ClientException, NotFoundException
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock
+from puente.cases import proof
 from puente.contacts import service
 from puente.contacts.models import PERSON, Contact, Handoff
 from puente.db import Database
 from puente.knowledge import texts
+from puente.media.routes import MediaView
+from puente.media.routes import view as media_view
 from puente.messages import outbox, transcript
-from puente.messages.models import SYSTEM, Message
+from puente.messages.changes import Acts
+from puente.messages.models import SYSTEM
+from puente.messages.transcript import Line
 from puente.safety import alarms
 
 
+class EditView(msgspec.Struct):
+    """A later wording of a message."""
+
+    text: str | None
+    sent_at: datetime
+
+
 class MessageView(msgspec.Struct):
-    """One line of the transcript. `parse` and `safety` only stand beside what a family wrote."""
+    """One line of the transcript. `parse` and `safety` only stand beside what a family wrote.
+
+    `text` is the first wording; `edits` are the later ones. What the family deleted stays, marked by `deleted_at`.
+    `turn_id` names the message with which this one was understood, or which this one answers.
+    """
 
     id: int
     direction: str
@@ -32,6 +48,11 @@ class MessageView(msgspec.Struct):
     safety: dict[str, Any] | None
     buttons: list[str]
     error_text: str | None
+    turn_id: int | None
+    edits: list[EditView]
+    deleted_at: datetime | None
+    reaction: str
+    media: MediaView | None
 
 
 class HandoffView(msgspec.Struct):
@@ -45,12 +66,16 @@ class HandoffView(msgspec.Struct):
 
 
 class ConversationView(msgspec.Struct):
-    """A conversation: whose turn it is (`owner`: bot or persona), the open handoff, the transcript."""
+    """A conversation: whose turn it is (`owner`: bot or persona), the open handoff, the transcript.
+
+    `to_verify` says why whoever writes may be somebody else: tell no case data before that is settled.
+    """
 
     contact_id: str
     phone: str | None
     profile_name: str | None
     owner: str
+    to_verify: str | None
     handoff: HandoffView | None
     messages: list[MessageView]
 
@@ -113,7 +138,7 @@ class ConversationsController(Controller):
                 await service.take(session, found.id, by=name, now=now)
             await alarms.take(session, found.id, by=name, now=now)
             rows = await outbox.write_turn(session, found.id, [{"text": data.text}], now=now, author=f"persona:{name}")
-            return [_message_view(row) for row in rows]
+            return [_message_view(Line(row, Acts(), None)) for row in rows]
 
     @post("/{contact:str}/give-back", summary="The conversation returns to the bot", status_code=200)
     async def give_back(self, request: Request, database: Database, contact: str) -> ConversationView:
@@ -127,6 +152,15 @@ class ConversationsController(Controller):
                 await outbox.write_turn(session, found.id, [reply], now=now, author=SYSTEM)
             return await _conversation(session, found, 50)
 
+    @post("/{contact:str}/verified", summary="A person has made sure who writes", status_code=200)
+    async def verified(self, request: Request, database: Database, contact: str) -> ConversationView:
+        """After a change of number: from here on the assistant may show the family its cases."""
+        async with database.transaction() as session:
+            found = await _found(session, contact)
+            if found.verify_since is not None:
+                await proof.verified(session, found, by=f"persona:{request.state.caller.name}", now=clock.utcnow())
+            return await _conversation(session, found, 50)
+
 
 async def _found(session: AsyncSession, contact: str) -> Contact:
     found = await session.get(Contact, contact) or await service.find_by_phone(session, contact)
@@ -137,14 +171,15 @@ async def _found(session: AsyncSession, contact: str) -> Contact:
 
 async def _conversation(session: AsyncSession, contact: Contact, limit: int) -> ConversationView:
     handoff = await service.open_handoff(session, contact.id)
-    rows = await transcript.last(session, contact.id, limit)
+    lines = await transcript.last(session, contact.id, limit)
     return ConversationView(
         contact.id,
         contact.phone,
         contact.profile_name,
         contact.owner,
+        contact.verify_reason,
         _handoff_view(handoff) if handoff else None,
-        [_message_view(row) for row in rows],
+        [_message_view(line) for line in lines],
     )
 
 
@@ -164,17 +199,23 @@ def _waiting_view(handoff: Handoff, contact: Contact) -> WaitingView:
     )
 
 
-def _message_view(row: Message) -> MessageView:
+def _message_view(line: Line) -> MessageView:
+    row, acts = line.message, line.acts
     return MessageView(
-        row.id,
-        row.direction,
-        row.type,
-        row.text,
-        row.author,
-        row.status,
-        row.sent_at,
-        row.parse,
-        row.safety,
-        transcript.button_titles(row),
-        row.error_text,
+        id=row.id,
+        direction=row.direction,
+        type=row.type,
+        text=transcript.shown(row),
+        author=row.author,
+        status=row.status,
+        sent_at=row.sent_at,
+        parse=row.parse,
+        safety=row.safety,
+        buttons=transcript.button_titles(row),
+        error_text=row.error_text,
+        turn_id=row.turn_id,
+        edits=[EditView(edit.text, edit.sent_at) for edit in acts.edits],
+        deleted_at=acts.deletions[0].sent_at if acts.deletions else None,
+        reaction=line.reaction,
+        media=media_view(line.media) if line.media else None,
     )

@@ -112,8 +112,12 @@ class Database:
         await self.engine.dispose()
 
 
-async def insert_new(session: AsyncSession, table: Any, values: Mapping[str, Any], unique: list[str]) -> int | None:
-    """Insert a row unless one with the same `unique` columns exists. Returns the new `id`, or None if it was there.
+async def insert_new(
+    session: AsyncSession, table: Any, values: Mapping[str, Any], unique: list[str] | None = None
+) -> Any | None:
+    """Insert a row unless one with the same `unique` columns (None: any that are unique) exists.
+
+    Returns the new `id`, or None if it was there.
 
     This is the only idempotency mechanism: the unique constraint decides, never a check before the insert.
     """

@@ -2,7 +2,8 @@
 
 from puente.api.models import ApiToken
 from puente.cases.models import Case, CaseEvent
-from puente.contacts.models import Contact, Handoff
+from puente.contacts.models import Contact, ContactChange, Handoff
+from puente.media.models import Media
 from puente.messages.models import ButtonPayload, Message, Quarantine, QueueEntry, Status, Webhook
 from puente.safety.models import Alarm, DutyPerson
 
@@ -13,8 +14,10 @@ __all__ = [
     "Case",
     "CaseEvent",
     "Contact",
+    "ContactChange",
     "DutyPerson",
     "Handoff",
+    "Media",
     "Message",
     "Quarantine",
     "QueueEntry",

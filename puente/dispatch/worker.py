@@ -1,34 +1,39 @@
-"""The worker process: the four lanes under one roof. Run as many workers as you like."""
+"""The worker process: all lanes under one roof. Run as many workers as you like."""
 
 import asyncio
 import os
 import secrets
 import signal
 import socket
+from datetime import timedelta
 
 from puente import log
 from puente.db import Database
-from puente.dispatch import gate, inbox, sender
+from puente.dispatch import gate, inbox, media, sender
 from puente.dispatch.lane import Lane, watch
 from puente.dispatch.rasa import Rasa
+from puente.media.store import Folder
 from puente.messages import queue
 from puente.safety import gate as decisions
 from puente.settings import Settings
 from puente.whatsapp.client import WhatsApp
+from puente.whatsapp.media import MediaFiles
 
 INBOX_CONCURRENCY = 8
 OUTBOX_CONCURRENCY = 16
 GATE_CONCURRENCY = 4
+MEDIA_CONCURRENCY = 4
 logger = log.get("worker")
 
 
 async def run(settings: Settings) -> None:
     """Work until cancelled."""
     database = Database(settings.puente_database_url)
-    rasa, whatsapp = Rasa(settings), WhatsApp(settings)
+    rasa, whatsapp, files = Rasa(settings), WhatsApp(settings), MediaFiles(settings)
     name = f"{_machine()}:{os.getpid()}:{secrets.token_hex(3)}"
     gate_work = gate.GateLane(database, name)
-    inbox_work = inbox.InboxLane(database, rasa, name)
+    inbox_work = inbox.InboxLane(database, rasa, name, timedelta(hours=settings.puente_backlog_hours))
+    media_work = media.MediaLane(database, files, Folder(settings.media_folder), settings, name)
     outbox_work = sender.OutboxLane(database, whatsapp, name)
     lanes = [
         Lane(
@@ -49,6 +54,14 @@ async def run(settings: Settings) -> None:
             inbox_work.work,
             concurrency=INBOX_CONCURRENCY,
             lease_seconds=inbox.LEASE_SECONDS,
+        ),
+        Lane(
+            database,
+            queue.MEDIA,
+            name,
+            media_work.work,
+            concurrency=MEDIA_CONCURRENCY,
+            lease_seconds=media.LEASE_SECONDS,
         ),
         Lane(
             database,
@@ -78,6 +91,7 @@ async def run(settings: Settings) -> None:
     finally:
         await rasa.close()
         await whatsapp.close()
+        await files.close()
         await database.close()
 
 

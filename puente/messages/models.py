@@ -39,8 +39,9 @@ class Quarantine(Base):
 class Message(Base):
     """One message in either direction.
 
-    `author` says who wrote it: familia, bot, sistema, or persona:<name>. An outbound row of the bot names in
-    `turn_id` the inbound row that it answers.
+    `author` says who wrote it: familia, bot, sistema, or persona:<name>. `turn_id` names the inbound row
+    whose turn a row belongs to: an outbound row answers it; an inbound row was said to the dialogue together with it
+    (the last row of a turn names itself; null: not said to the dialogue).
     """
 
     __tablename__ = "messages"
@@ -48,6 +49,7 @@ class Message(Base):
         CheckConstraint("direction IN ('in', 'out')", name="direction"),
         Index("ix_messages_transcript", "contact_id", "id"),
         Index("ix_messages_pending", "contact_id", "direction", "status"),
+        Index("ix_messages_about", "about_wamid"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -62,13 +64,17 @@ class Message(Base):
     sent_at: Mapped[datetime] = mapped_column(DateTimeUTC)  # WhatsApp's time for inbound, ours for outbound
     created_at: Mapped[datetime] = mapped_column(DateTimeUTC)
 
+    # both
+    turn_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
+
     # inbound
+    # What an edit, a deletion or a reaction is about; of a pressed button, the message that offered it.
+    about_wamid: Mapped[str | None]
     gated_at: Mapped[datetime | None] = mapped_column(DateTimeUTC)  # when the safety gate looked at it
     safety: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     parse: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     # outbound
-    turn_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
     error_code: Mapped[int | None]
     error_text: Mapped[str | None]
 

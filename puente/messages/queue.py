@@ -1,8 +1,8 @@
 """The queue: which contacts have work in a lane, taken by one worker at a time under a lease that expires.
 
-Lanes: `gate` (safety), `alarm` (questions and alerts that are due), `inbox` (dialogue), `outbox` (sending). A worker
-that dies leaves its lease behind; when it expires another takes over. Every commit of results first proves that the
-lease is still its own (`still_mine`).
+Lanes: `gate` (safety), `alarm` (questions and alerts that are due), `inbox` (dialogue), `media` (files to fetch),
+`outbox` (sending). A worker that dies leaves its lease behind; when it expires another takes over. Every commit of
+results first proves that the lease is still its own (`still_mine`).
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente.messages.models import QueueEntry
 
-GATE, ALARM, INBOX, OUTBOX = "gate", "alarm", "inbox", "outbox"
+GATE, ALARM, INBOX, MEDIA, OUTBOX = "gate", "alarm", "inbox", "media", "outbox"
 
 
 class LeaseLost(Exception):

@@ -14,6 +14,7 @@ from puente.cases.models import Case
 from puente.knowledge import texts
 from puente.knowledge.spelling import plain
 from puente.messages import outbox, queue
+from puente.messages.age import spanish_span
 from puente.messages.models import SYSTEM, Message
 from puente.safety import duty
 from puente.safety.gate import CERTAIN, NONE, Verdict
@@ -24,6 +25,7 @@ EPISODE = timedelta(hours=6)  # alarms of one family this close together are one
 ANSWER_WITHIN = timedelta(minutes=3)  # a grave sign that was asked about counts as certain after this silence
 ALERT_AGAIN = {"911": timedelta(minutes=3), "urgencias": timedelta(minutes=10), "llamar": timedelta(hours=1)}
 MAX_ALERTS = 12
+LATE = timedelta(hours=1)  # an answer that comes so late says which message it answers
 YES, NO, GO_ON = "alarma:si", "alarma:no", "alarma:seguir"
 SUICIDE = "suicidio"
 
@@ -48,6 +50,8 @@ async def consider(session: AsyncSession, message: Message, verdict: Verdict, no
         await _possible(session, message, verdict, now)
     elif _button(message) == GO_ON:
         await _go_on(session, message)
+    elif _button(message) == YES:
+        await _late_yes(session, message, now)
 
 
 async def second_net(session: AsyncSession, message: Message, kind: str, now: datetime) -> Reply | None:
@@ -188,6 +192,9 @@ async def _alert(session: AsyncSession, alarm: Alarm, now: datetime) -> None:
 
 
 async def _write(session: AsyncSession, message: Message, reply: Reply, now: datetime) -> None:
+    if now - message.sent_at > LATE:
+        apology = texts.get("alarma_atrasada").format(tiempo=spanish_span(now - message.sent_at))
+        reply = {**reply, "text": f"{apology}\n\n{reply['text']}"}
     await outbox.write_turn(session, message.contact_id, [reply], now=now, turn_id=message.id, author=SYSTEM)
 
 
@@ -197,6 +204,20 @@ async def _go_on(session: AsyncSession, message: Message) -> None:
     alarm = (await session.execute(query)).scalar_one_or_none()
     if alarm is not None:
         _resume(message, alarm.message_id)
+
+
+async def _late_yes(session: AsyncSession, message: Message, now: datetime) -> None:
+    """ "Sí, ahora" to a question that time has decided: a yes is never only explained away."""
+    query = select(Alarm).where(Alarm.contact_id == message.contact_id, Alarm.opened_at > now - EPISODE)
+    alarm = (await session.execute(query.order_by(Alarm.id.desc()).limit(1))).scalar_one_or_none()
+    if alarm is None or alarm.decided_by == "familia":
+        return
+    if alarm.state == DISMISSED:
+        await _confirm(session, alarm, message, None, "familia", now)
+    else:
+        await _note_on_case(session, alarm, message, now)
+        await _write(session, message, {"text": safe_answer(alarm.kind)}, now)
+    _handled(message)
 
 
 async def _open_question(session: AsyncSession, contact_id: str) -> Alarm | None:

@@ -5,15 +5,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from puente.contacts.service import Identity
+from puente.contacts.identity import Identity
+from puente.media.types import hex_digest
 
 MEDIA = ("image", "video", "document", "audio", "sticker")
+CHANGES_OF_NUMBER = ("user_changed_number", "user_changed_user_id", "customer_changed_number")
+CHANGES_OF_DEVICE = ("customer_identity_changed", "user_identity_changed")
 MAX_IDENTIFIER = 512  # far beyond real ones; an index cannot hold any length
 
 
 @dataclass(frozen=True)
+class File:
+    """A file that a message carries, to be fetched under its id."""
+
+    whatsapp_id: str
+    mime: str | None
+    sha256: str | None  # hexadecimal
+    name: str | None
+
+
+@dataclass(frozen=True)
 class InboundMessage:
-    """One message of a family. `text` is what can be understood (text, caption, button title), else None."""
+    """One message of a family. `text` is what can be understood (text, caption, button title), else None.
+
+    `about` is the message that an edit, a deletion, a reaction or an answer refers to. `moved_to` is who the sender is
+    from now on, when that is what the message tells; `device_changed`, that somebody else may hold the number.
+    """
 
     wamid: str
     sender: Identity
@@ -22,6 +39,11 @@ class InboundMessage:
     text: str | None
     button_id: str | None
     raw: dict[str, Any]
+    about: str | None = None
+    file: File | None = None
+    shared_phone: str | None = None
+    moved_to: Identity | None = None
+    device_changed: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,13 +62,17 @@ class Broken:
 
     reason: str
     item: Any
+    alert: bool = False  # about the account itself: somebody should look soon
 
 
 Item = TypeVar("Item", InboundMessage, StatusEvent)
 
 
-def read(body: Any) -> Iterator[InboundMessage | StatusEvent | Broken]:
-    """Every item of every change of every entry. Never raises: what cannot be read comes out as Broken."""
+def read(body: Any, own_number: str | None = None) -> Iterator[InboundMessage | StatusEvent | Broken]:
+    """Every item of every change of every entry. Never raises: what cannot be read comes out as Broken.
+
+    With `own_number` (a phone number id), so does what is meant for another number.
+    """
     if not isinstance(body, dict) or not isinstance(body.get("entry"), list):
         yield Broken("the body is not a WhatsApp webhook", body)
         return
@@ -56,22 +82,31 @@ def read(body: Any) -> Iterator[InboundMessage | StatusEvent | Broken]:
             yield Broken("an entry without changes", entry)
             continue
         for change in changes:
-            yield from _read_change(change)
+            yield from _read_change(change, own_number)
 
 
-def _read_change(change: Any) -> Iterator[InboundMessage | StatusEvent | Broken]:
+def _read_change(change: Any, own_number: str | None) -> Iterator[InboundMessage | StatusEvent | Broken]:
     value = change.get("value") if isinstance(change, dict) else None
     if not isinstance(value, dict):
         yield Broken("a change without value", change)
+        return
+    if not _is_for(value, own_number):
+        yield Broken("a change for a number that is not ours", change)
         return
     contacts = value.get("contacts")
     profiles = [item for item in contacts if isinstance(item, dict)] if isinstance(contacts, list) else []
     yield from (_guard(_read_message, item, profiles) for item in _items(value, "messages"))
     yield from (_guard(_read_status, item, profiles) for item in _items(value, "statuses"))
     for error in _items(value, "errors"):
-        yield Broken("an error of the WhatsApp account", error)
+        yield Broken("an error of the WhatsApp account", error, alert=True)
     if not any(key in value for key in ("messages", "statuses", "errors")):
         yield Broken(f"nothing known in a change of field {change.get('field')!r}", change)
+
+
+def _is_for(value: dict[str, Any], own_number: str | None) -> bool:
+    metadata = value.get("metadata")
+    number = metadata.get("phone_number_id") if isinstance(metadata, dict) else None
+    return own_number is None or number is None or str(number) == own_number
 
 
 def _items(value: dict[str, Any], key: str) -> list[Any]:
@@ -89,18 +124,75 @@ def _guard(reader: Callable[..., Item], item: Any, profiles: list[dict[str, Any]
 def _read_message(item: dict[str, Any], profiles: list[dict[str, Any]]) -> InboundMessage:
     kind = item["type"]
     text, button_id = _content(item, kind)
+    sent_at = datetime.fromtimestamp(int(item["timestamp"]), UTC)
+    is_system = kind == "system" and isinstance(item.get("system"), dict)
     return InboundMessage(
         wamid=_nonempty(item["id"]),
-        sender=_sender(item, profiles),
-        sent_at=datetime.fromtimestamp(int(item["timestamp"]), UTC),
+        sender=_sender_before(item, sent_at) if is_system else _sender(item, profiles, sent_at),
+        sent_at=sent_at,
         type=str(kind),
         text=text,
         button_id=button_id,
         raw=item,
+        about=_about(item, kind),
+        file=_file(item[kind]) if kind in MEDIA else None,
+        shared_phone=_shared_phone(item) if kind == "contacts" else None,
+        moved_to=_moved_to(item["system"], sent_at) if is_system else None,
+        device_changed=is_system and item["system"].get("type") in CHANGES_OF_DEVICE,
     )
 
 
-def _sender(item: dict[str, Any], profiles: list[dict[str, Any]]) -> Identity:
+def _about(item: dict[str, Any], kind: str) -> str | None:
+    content = item.get(kind)
+    if kind == "reaction":
+        return _identifier(content["message_id"]) if isinstance(content, dict) else None
+    if kind in ("edit", "revoke"):
+        return _identifier(content.get("original_message_id")) if isinstance(content, dict) else None
+    context = item.get("context")
+    return _identifier(context.get("id")) if isinstance(context, dict) else None
+
+
+def _file(content: Any) -> File | None:
+    """The file of a picture, voice note…; None when there is no id to fetch it by."""
+    whatsapp_id = _identifier(content.get("id")) if isinstance(content, dict) else None
+    if whatsapp_id is None:
+        return None
+    return File(
+        whatsapp_id,
+        _identifier(content.get("mime_type")),
+        hex_digest(content.get("sha256")),
+        _identifier(content.get("filename")),
+    )
+
+
+def _shared_phone(item: dict[str, Any]) -> str | None:
+    """The sender's own number, when it answers our asking for it; other people's cards say nothing about the sender."""
+    if item.get("origin") != "contact_request":
+        return None
+    phones = [entry for card in item["contacts"] for entry in card.get("phones") or []]
+    return next((_identifier(entry.get("wa_id")) for entry in phones if entry.get("wa_id")), None)
+
+
+def _sender_before(item: dict[str, Any], sent_at: datetime) -> Identity:
+    """Who a system message is about, as known so far. Its `from_user_id` may be the old id or the new one."""
+    wa_id = _identifier(item.get("from"))
+    bsuid = _identifier(item["system"].get("previous_user_id"))
+    if not wa_id and not bsuid:
+        bsuid = _identifier(item.get("from_user_id"))
+    if not wa_id and not bsuid:
+        raise ValueError("the message names no sender")
+    return Identity(wa_id, bsuid, said_at=sent_at)
+
+
+def _moved_to(system: dict[str, Any], sent_at: datetime) -> Identity | None:
+    if system.get("type") not in CHANGES_OF_NUMBER:
+        return None
+    wa_id = _identifier(system.get("wa_id")) or _identifier(system.get("new_wa_id"))
+    bsuid = _identifier(system.get("user_id"))
+    return Identity(wa_id, bsuid, said_at=sent_at) if wa_id or bsuid else None
+
+
+def _sender(item: dict[str, Any], profiles: list[dict[str, Any]], sent_at: datetime) -> Identity:
     wa_id, bsuid = _identifier(item.get("from")), _identifier(item.get("from_user_id"))
     if not wa_id and not bsuid:
         raise ValueError("the message names no sender")
@@ -109,8 +201,8 @@ def _sender(item: dict[str, Any], profiles: list[dict[str, Any]]) -> Identity:
             name = profile.get("profile")
             name = name if isinstance(name, dict) else {}
             user_id = bsuid or _identifier(profile.get("user_id"))
-            return Identity(wa_id, user_id, _string(name.get("username")), _string(name.get("name")))
-    return Identity(wa_id, bsuid)
+            return Identity(wa_id, user_id, _string(name.get("username")), _string(name.get("name")), sent_at)
+    return Identity(wa_id, bsuid, said_at=sent_at)
 
 
 def _identifier(value: Any) -> str | None:
@@ -132,6 +224,9 @@ def _content(item: dict[str, Any], kind: str) -> tuple[str | None, str | None]:
         return (str(reply["title"]), str(reply["id"])) if reply else (None, None)
     if kind == "button":
         return str(item["button"]["text"]), str(item["button"]["payload"])
+    if kind == "edit":
+        changed = (item.get("edit") or {}).get("message") or {}
+        return _content(changed, changed["type"]) if changed.get("type") in ("text", *MEDIA) else (None, None)
     if kind in MEDIA:
         caption = item.get(kind, {}).get("caption")
         return (str(caption), None) if caption else (None, None)

@@ -1,9 +1,12 @@
 """The webhook's HTTP face."""
 
+import asyncio
 import hmac
+import random
 
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
+from sqlalchemy.exc import OperationalError
 
 from puente import clock, log
 from puente.db import Database
@@ -11,6 +14,8 @@ from puente.settings import Settings
 from puente.whatsapp import ingest, signature
 
 MAX_BODY = 4 * 1024 * 1024  # Meta's bodies reach 3 MB
+ATTEMPTS = 4
+DEADLOCK = "40P01"  # PostgreSQL's code for it
 logger = log.get("whatsapp")
 
 
@@ -34,6 +39,21 @@ async def receive_webhook(request: Request, settings: Settings, database: Databa
     if not signature.verify(body, request.headers.get("X-Hub-Signature-256"), settings.whatsapp_app_secret):
         logger.warning("webhook refused", reason="signature", bytes=len(body))
         return Response("wrong signature", status_code=401, media_type="text/plain")
-    async with database.transaction() as session:
-        await ingest.store(session, body, clock.utcnow())
+    await _store(database, body, settings.whatsapp_phone_number_id)
     return Response("ok", media_type="text/plain")
+
+
+async def _store(database: Database, body: bytes, own_number: str) -> None:
+    """In one transaction; again when two batches that name the same families in another order got in each other's way.
+
+    Anything else that the database cannot do is WhatsApp's to repeat.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with database.transaction() as session:
+                await ingest.store(session, body, clock.utcnow(), own_number)
+            return
+        except OperationalError as problem:
+            if getattr(problem.orig, "sqlstate", None) != DEADLOCK or attempt == ATTEMPTS:
+                raise
+            await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311  only lets the other go first

@@ -11,14 +11,17 @@ from sqlalchemy import select
 from puente import clock
 from puente.contacts.models import Contact
 from puente.db import Database
-from puente.dispatch import gate, inbox, sender
+from puente.dispatch import bursts, gate, inbox, media, sender
 from puente.dispatch.rasa import Rasa
+from puente.media.store import Folder
 from puente.messages import queue
 from puente.messages.models import Message, QueueEntry
 from puente.settings import Settings
 from puente.whatsapp import ingest
 from puente.whatsapp.client import WhatsApp
+from puente.whatsapp.media import MediaFiles
 from tests import fake_whatsapp as wa
+from tests.fake_media import FakeMedia
 
 
 class Time:
@@ -67,8 +70,9 @@ class Miniature:
 
     def __init__(self, database: Database, settings: Settings, time: Time) -> None:
         self.database, self.time = database, time
-        self.graph, self.rasa = wa.Graph(), Assistant()
+        self.graph, self.rasa, self.files = wa.Graph(), Assistant(), FakeMedia()
         self._settings = settings
+        self.store = Folder(settings.media_folder)
         self.start_worker("trabajador-1")
 
     def start_worker(self, name: str) -> None:
@@ -76,7 +80,10 @@ class Miniature:
         self.worker = name
         self.gate = gate.GateLane(self.database, name)
         self.alarm = gate.AlarmLane(self.database, name)
-        self.inbox = inbox.InboxLane(self.database, Rasa(self._settings, self.rasa.transport), name)
+        late_after = timedelta(hours=self._settings.puente_backlog_hours)
+        self.inbox = inbox.InboxLane(self.database, Rasa(self._settings, self.rasa.transport), name, late_after)
+        files = MediaFiles(self._settings, self.files.transport)
+        self.media = media.MediaLane(self.database, files, self.store, self._settings, name)
         self.outbox = sender.OutboxLane(self.database, WhatsApp(self._settings, self.graph.transport), name)
 
     async def receive(self, *items: wa.Item, statuses: list[wa.Item] | None = None) -> None:
@@ -88,7 +95,7 @@ class Miniature:
 
     async def say(self, text: str, **more: Any) -> str:
         """The family writes. Returns the message's wamid."""
-        item = wa.text(text, at=self.time.now, **more)
+        item = wa.text(text, **{"at": self.time.now, **more})
         await self.receive(item)
         return str(item["id"])
 
@@ -98,6 +105,7 @@ class Miniature:
             queue.GATE: self.gate.work,
             queue.ALARM: self.alarm.work,
             queue.INBOX: self.inbox.work,
+            queue.MEDIA: self.media.work,
             queue.OUTBOX: self.outbox.work,
         }
         busy = True
@@ -146,5 +154,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def puente(database: Database, settings: Settings, time: Time) -> Miniature:
+def puente(database: Database, settings: Settings, time: Time, monkeypatch: pytest.MonkeyPatch) -> Miniature:
+    """Without the moment's patience for more of a burst, which would stop the clock of most tests (test_bursts.py)."""
+    monkeypatch.setattr(bursts, "PATIENCE", timedelta(0))
     return Miniature(database, settings, time)

@@ -205,7 +205,8 @@ async def test_in_a_handoff_the_gate_answers_all_the_same(puente: Miniature) -> 
 
 
 async def test_a_caption_is_looked_at(puente: Miniature) -> None:
-    await puente.receive(wa.message("image", {"id": "1", "caption": "mire, FIEBRE"}, at=puente.time.now))
+    photo = puente.files.add("1", caption="mire, FIEBRE")
+    await puente.receive(wa.message("image", photo, at=puente.time.now))
     await puente.work()
     assert puente.graph.texts == [GO_TO_HOSPITAL]
 
@@ -261,3 +262,29 @@ async def test_the_dialogue_s_own_alarm_asks_once(puente: Miniature) -> None:
         reply = await alarms.second_net(session, message, "dicho_por_la_familia", puente.time.now)
         assert reply and reply["text"] == QUESTION
         assert await alarms.second_net(session, message, "dicho_por_la_familia", puente.time.now) is None
+
+
+async def test_a_yes_to_a_question_that_silence_dismissed_is_an_alarm_all_the_same(puente: Miniature) -> None:
+    await puente.say("VARICELA")
+    await puente.work()
+    puente.time.pass_(minutes=10)
+    await puente.work()
+    (alarm,) = await _alarms(puente)
+    assert (alarm.state, alarm.decided_by) == (DISMISSED, "tiempo")
+    await _press(puente, alarms.YES, "Sí, ahora")
+    (alarm,) = await _alarms(puente)
+    assert (alarm.state, alarm.decided_by) == (CONFIRMED, "familia")
+    assert len(await _cases(puente)) == 1
+    assert alarms.safe_answer("contagio") in puente.graph.texts[-1]
+
+
+async def test_a_yes_after_silence_was_taken_for_one_is_answered_and_opens_no_second_case(puente: Miniature) -> None:
+    await puente.say("TAL VEZ")
+    await puente.work()
+    puente.time.pass_(minutes=10)
+    await puente.work()
+    answers = len(puente.graph.texts)
+    await _press(puente, alarms.YES, "Sí, ahora")
+    assert len(await _cases(puente)) == 1
+    assert len(puente.graph.texts) == answers + 1
+    assert puente.rasa.calls == []

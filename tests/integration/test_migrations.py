@@ -1,7 +1,7 @@
 """The migrations build exactly the tables that the code describes, on both databases."""
 
 from alembic import command
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from puente.db import Base, async_url, migrations, models
 
@@ -15,6 +15,31 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
     migrations.upgrade(database_url)
     migrations.upgrade(database_url)
     command.check(migrations.config(database_url))
+
+
+def test_what_was_kept_before_the_newest_tables_is_kept_after_them(database_url: str) -> None:
+    configuration = migrations.config(database_url)
+    command.upgrade(configuration, "0001")
+    engine = create_engine(async_url(database_url).replace("+aiosqlite", ""))
+    moment = "2026-11-22 18:00:00+00:00"
+    contact = {"id": "c1", "phone": "+525555550101", "owner": "bot", "at": moment}
+    message = {"contact": "c1", "wamid": "wamid.1", "at": moment}
+    try:
+        with engine.begin() as connection:
+            connection.execute(
+                text("INSERT INTO contacts (id, phone, owner, created_at) VALUES (:id, :phone, :owner, :at)"), contact
+            )
+            columns = "contact_id, direction, wamid, type, author, status, sent_at, created_at, attempts"
+            values = ":contact, 'in', :wamid, 'text', 'familia', 'received', :at, :at, 0"
+            connection.execute(text(f"INSERT INTO messages ({columns}) VALUES ({values})"), message)
+        migrations.upgrade(database_url)
+        with engine.connect() as connection:
+            query = "SELECT phone, verify_since, verify_attempts, previous_id FROM contacts"
+            assert tuple(connection.execute(text(query)).one()) == ("+525555550101", None, 0, None)
+            kept = connection.execute(text("SELECT contact_id, wamid, about_wamid FROM messages")).one()
+            assert tuple(kept) == ("c1", "wamid.1", None)
+    finally:
+        engine.dispose()
 
 
 def test_every_table_of_the_code_is_there_with_its_indices(database_url: str) -> None:

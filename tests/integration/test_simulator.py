@@ -553,3 +553,58 @@ async def test_reset_forgets_messages_and_faults(house: House) -> None:
     await house.simulator.reset()
     assert await house.phone().messages() == []
     assert (await house.simulator.call("GET", "/sim/faults"))["http_5xx"] == 0
+
+
+# ------------------------------------------------------------------------------ what families do afterwards
+
+
+async def test_a_correction_and_a_deletion_name_the_message_that_they_are_about(house: House) -> None:
+    said = await house.phone().say("no hay vincristin")
+    await house.phone().edit(said, "no hay vincristina")
+    await house.phone().delete(said)
+    await house.simulator.settled()
+    _, edit, deletion = house.puente.items("messages")
+    assert edit["edit"] == {
+        "original_message_id": said.id,
+        "message": {"type": "text", "text": {"body": "no hay vincristina"}},
+    }
+    assert deletion["revoke"] == {"original_message_id": said.id}
+
+
+async def test_nobody_corrects_what_another_family_wrote(house: House) -> None:
+    said = await house.phone().say("hola")
+    with pytest.raises(SimulatorError):
+        await house.phone("5215555550102").edit(said, "otra cosa")
+
+
+async def test_a_new_number_comes_with_a_new_id_and_a_system_message_without_contacts(house: House) -> None:
+    phone = house.phone("5215555550171")
+    await phone.say("antes")
+    await phone.change_number("5215555550172")
+    await phone.say("después")
+    await house.simulator.settled()
+    before, system, after = house.puente.items("messages")
+    assert (system["from"], system["system"]["wa_id"]) == ("5215555550171", "5215555550172")
+    assert system["system"]["previous_user_id"] == before["from_user_id"]
+    assert system["system"]["user_id"] == after["from_user_id"] != before["from_user_id"]
+    assert after["from"] == "5215555550172"
+    told = [change["value"] for body in house.puente.taken for change in body["entry"][0]["changes"]]
+    assert next(value for value in told if value["messages"][0]["type"] == "system")["contacts"] == []
+
+
+async def _fetch(house: House) -> tuple[dict[str, Any], httpx.Response]:
+    said = await house.phone().send_image()
+    described = (await house.graph.get(f"/v23.0/{said.body['image']['id']}")).json()
+    return described, await house.graph.get(described["url"])
+
+
+async def test_files_expire_and_come_damaged_when_told_to(house: House) -> None:
+    described, answer = await _fetch(house)
+    assert hashlib.sha256(answer.content).hexdigest() == described["sha256"]
+    await house.simulator.faults(media_expired=1)
+    assert (await _fetch(house))[1].status_code == 404
+    await house.simulator.faults(media_wrong_bytes=1)
+    described, answer = await _fetch(house)
+    assert hashlib.sha256(answer.content).hexdigest() != described["sha256"]
+    await house.simulator.faults(media_too_large=1)
+    assert (await _fetch(house))[0]["file_size"] > 100 * 1024 * 1024

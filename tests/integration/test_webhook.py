@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from litestar.testing import AsyncTestClient
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from puente.api.app import create_app
 from puente.contacts.models import Contact
@@ -119,6 +120,28 @@ async def test_a_database_that_fails_is_answered_500_so_that_whatsapp_tries_agai
     assert (await _counts(database))["messages"] == 1
 
 
+class _Deadlock(Exception):
+    sqlstate = "40P01"
+
+
+@pytest.mark.parametrize(("times", "status"), [(1, 200), (3, 200), (9, 500)])
+async def test_batches_in_each_others_way_are_stored_at_the_next_try(
+    deliver: Any, database: Database, monkeypatch: pytest.MonkeyPatch, times: int, status: int
+) -> None:
+    left, store = times, ingest._store_message
+
+    async def collides(*args: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise OperationalError("UPDATE", {}, _Deadlock())
+        await store(*args)
+
+    monkeypatch.setattr(ingest, "_store_message", collides)
+    assert await deliver(wa.webhook(wa.value(messages=[wa.text("hola", at=AT)]))) == status
+    assert (await _counts(database))["messages"] == (1 if status == 200 else 0)
+
+
 # ------------------------------------------------------------------------------------------------ repetitions
 
 
@@ -194,8 +217,8 @@ async def test_an_item_that_the_database_refuses_is_quarantined_alone(
 ) -> None:
     store = ingest._store_message
 
-    async def refuses_one(session: Any, item: Any, now: datetime) -> None:
-        await store(session, item, now)
+    async def refuses_one(session: Any, item: Any, now: datetime, senders: Any) -> None:
+        await store(session, item, now, senders)
         if item.text == "imposible":
             raise ValueError("cannot be stored")
 
@@ -251,6 +274,21 @@ async def test_a_thousand_updates_in_one_body_are_all_kept(deliver: Any, databas
     assert await deliver(body) == 200
     counts = await _counts(database)
     assert (counts["messages"], counts["contacts"], counts["statuses"], counts["quarantine"]) == (500, 50, 500, 0)
+
+
+async def test_a_body_of_three_megabytes_is_kept(deliver: Any, database: Database) -> None:
+    messages = [wa.text("x" * 60_000, at=AT) for _ in range(50)]
+    body = wa.webhook(wa.value(messages=messages))
+    assert len(body) > 3_000_000
+    assert await deliver(body) == 200
+    assert (await _counts(database))["messages"] == 50
+
+
+async def test_a_redelivered_batch_with_one_new_message_adds_that_one(deliver: Any, database: Database) -> None:
+    messages = [wa.text(f"mensaje {number}", at=AT) for number in range(20)]
+    await deliver(wa.webhook(wa.value(messages=messages)))
+    assert await deliver(wa.webhook(wa.value(messages=[*messages, wa.text("la nueva", at=AT)]))) == 200
+    assert (await _counts(database))["messages"] == 21
 
 
 # ------------------------------------------------------------------------------------------------- identities
