@@ -64,7 +64,7 @@ class Entry:
 
 def load(file_name: str) -> Mapping[str, Entry]:
     """The entries of a file, by id, in its order."""
-    return read_again(DIRECTORY / file_name, lambda path: _entries(path))
+    return read_again(DIRECTORY / file_name, _entries)
 
 
 def short_date(day: date) -> str:
@@ -84,7 +84,7 @@ def long_date(day: date) -> str:
 
 _T = TypeVar("_T")
 _Version = tuple[int, int]
-_cache: dict[Path, tuple[_Version, Any]] = {}
+_cache: dict[tuple[Path, Callable[[Path], Any]], tuple[_Version, Any]] = {}  # one file may be read in several ways
 
 
 def read_again(path: Path, read: Callable[[Path], _T]) -> _T:
@@ -92,19 +92,19 @@ def read_again(path: Path, read: Callable[[Path], _T]) -> _T:
 
     Somebody in the middle of an edit breaks nothing: what worked stays in use, and the log says why.
     """
-    known = _cache.get(path)
+    known = _cache.get((path, read))
     try:
         stat = path.stat()
         version = (stat.st_mtime_ns, stat.st_size)
         if known is None or known[0] != version:
             known = (version, read(path))
-            _cache[path] = known
+            _cache[path, read] = known
     except (KnowledgeError, OSError) as error:
         if known is None:
             raise KnowledgeError(str(error)) from error
         log.error("knowledge not reloaded, the previous one stays in use", file=path.name, reason=str(error))
         if isinstance(error, KnowledgeError):
-            _cache[path] = (version, known[1])
+            _cache[path, read] = (version, known[1])
     content: _T = known[1]
     return content
 

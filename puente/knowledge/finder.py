@@ -61,8 +61,11 @@ class Finder:
         self._strange = max(self._weights.values(), default=1) / 2  # a word that no entry knows: a name, a story
         self._keys = [token for token in self._weights if len(token) >= 5]
 
-    def find(self, question: str, count: int = 2) -> tuple[Match, ...]:
-        """The nearest entries, the nearest first; none when nothing is near."""
+    def find(self, question: str, count: int = 2, *, also: float = ALSO) -> tuple[Match, ...]:
+        """The nearest entries, the nearest first; none when nothing is near.
+
+        Others come with the first when they are `also` times as near.
+        """
         asked = frozenset(self._nearest_known(token) for token in tokens(question))
         if not asked:
             return ()
@@ -72,7 +75,7 @@ class Finder:
         for id, subject in self._subjects.items():
             best[id] += SUBJECT * bool(asked & subject)
         ranked = sorted((Match(id, score) for id, score in best.items()), key=lambda match: -match.score)
-        near = [match for match in ranked if match.score >= max(NEAR, ranked[0].score * ALSO)]
+        near = [match for match in ranked if match.score >= max(NEAR, ranked[0].score * also)]
         return tuple(near[:count])
 
     def _likeness(self, asked: frozenset[str], example: frozenset[str], known: frozenset[str]) -> float:

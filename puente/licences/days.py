@@ -229,8 +229,8 @@ def _notices_of(licences: list[Licence], window_end: date, today: date) -> list[
         notices.append(
             Notice(
                 "window_over",
-                "Contando desde la primera, los tres años ya pasaron. Pregunte en Prestaciones Económicas de su unidad si "
-                "en su caso lo cuentan igual.",
+                "Contando desde la primera, los tres años ya pasaron. Pregunte en Prestaciones Económicas de su unidad "
+                "si en su caso lo cuentan igual.",
             )
         )
     return notices

@@ -123,7 +123,8 @@ def _age_of_the_child(text: str, said: str, now: datetime) -> str | None:
 
 def _age_said(piece: str, said: str) -> str | None:
     """The age of a piece that names it; who "va a cumplir 16" still has 15."""
-    age = identifiers.age(re.sub(r"^.*?(?=\d)", "", piece))
+    number = re.search(r"\d.*", piece, re.DOTALL)
+    age = identifiers.age(number.group() if number else piece)
     if age and re.search(
         r"\b(?:va a|vaya a|por|pa) cumplir\b|\bcumplira\b|\bva para\b|\bcumple \d+ (?:\w+ )?en\b", said
     ):
@@ -186,6 +187,8 @@ def _time_paid_in(said: str) -> str | None:
 def _weeks(said: str) -> float | None:
     weeks_of = {"semana": 1.0, "mes": 52 / 12, "ano": 52.0, "dia": 1 / 7}
     found = re.findall(r"(\d+|\b(?:un|una)) ?(semana|mes|ano|dia)", said)
+    if not found and re.search(r"\bano y medio\b", said):
+        return 78
     total = sum((int(count) if count.isdigit() else 1) * weeks_of[unit] for count, unit in found)
     if re.search(r"\b(?:ano|mes) y medio\b", said):
         total += 26 if "ano y medio" in said else 2
