@@ -153,7 +153,8 @@ def _licence(match: re.Match[str], now: datetime) -> Licence | None:
 def _day(said: str, now: datetime) -> date | None:
     """The day meant: one that has passed, since licences are told afterwards, or one of the next four weeks."""
     bare = re.fullmatch(r"\d+|primero", said)
-    found = read_date(f"el {said}" if bare else said, now, context="me dieron")
+    words_said = f"el {said}" if bare else said
+    found = read_date(words_said, now, context=f"me dieron desde {words_said}")
     if found is None or bare or _year_is_said(said):
         return found
     coming = _years_later(found, 1)
