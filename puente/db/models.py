@@ -2,8 +2,11 @@
 
 from puente.api.models import ApiToken
 from puente.cases.models import Case, CaseEvent
+from puente.contacts.consent import Consent
 from puente.contacts.models import Contact, Handoff
+from puente.messages.costs import Cost
 from puente.messages.models import ButtonPayload, Message, Quarantine, QueueEntry, Status, Webhook
+from puente.messages.number import NumberState
 from puente.safety.models import Alarm, DutyPerson
 
 __all__ = [
@@ -12,10 +15,13 @@ __all__ = [
     "ButtonPayload",
     "Case",
     "CaseEvent",
+    "Consent",
     "Contact",
+    "Cost",
     "DutyPerson",
     "Handoff",
     "Message",
+    "NumberState",
     "Quarantine",
     "QueueEntry",
     "Status",

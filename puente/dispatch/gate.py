@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from puente import clock, log
 from puente.contacts import service as contacts
 from puente.db import TROUBLE, Database
+from puente.dispatch import commands
 from puente.messages import outbox, queue
 from puente.messages.models import SYSTEM, Message
 from puente.safety import alarms, gate
@@ -48,6 +49,13 @@ class GateLane:
             logger.exception("alarm could not be raised", message=message.id)
             if verdict.tier != gate.NONE:
                 await _at_least_answer(session, message, verdict, now)
+        try:
+            async with session.begin_nested():
+                await commands.heed(session, message, now)
+        except TROUBLE:
+            raise
+        except Exception:
+            logger.exception("a command could not be heeded", message=message.id)
 
 
 class AlarmLane:

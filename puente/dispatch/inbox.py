@@ -11,6 +11,7 @@ from puente.contacts import service as contacts
 from puente.contacts.models import BOT, Contact
 from puente.db import TROUBLE, Database
 from puente.dispatch import wordless
+from puente.dispatch.presence import Presence
 from puente.dispatch.rasa import Rasa, RasaFailed, RasaUnavailable, Turn
 from puente.knowledge import texts
 from puente.messages import outbox, queue
@@ -39,7 +40,8 @@ class Pending:
 class InboxLane:
     """Work of the `inbox` lane."""
 
-    def __init__(self, database: Database, rasa: Rasa, worker: str) -> None:
+    def __init__(self, database: Database, rasa: Rasa, worker: str, presence: Presence | None = None) -> None:
+        self._presence = presence or Presence()
         self._database = database
         self._rasa = rasa
         self._worker = worker
@@ -93,20 +95,22 @@ class InboxLane:
         if pending.resumed is not None:
             return await self._ask_rasa(message, pending.resumed, None, alarm=RESUMED)
         if message.text is None:
+            self._presence.read(message.wamid if message.type not in wordless.SILENT else None)
             return Turn(wordless.replies(message), None)
         command = pending.payload if (pending.payload or "").startswith("/") else None
         text = message.text if command else pending.payload or message.text  # a list's title may be cut short
         return await self._ask_rasa(message, text, command, alarm=safety.get("tier", gate.NONE))
 
     async def _ask_rasa(self, message: Message, text: str, command: str | None, *, alarm: str) -> Turn:
-        return await self._rasa.turn(
-            contact_id=message.contact_id,
-            wamid=message.wamid or "",
-            text=text,
-            payload=command,
-            sent_at=message.sent_at,
-            alarm=alarm,
-        )
+        async with self._presence.answering(message.wamid):
+            return await self._rasa.turn(
+                contact_id=message.contact_id,
+                wamid=message.wamid or "",
+                text=text,
+                payload=command,
+                sent_at=message.sent_at,
+                alarm=alarm,
+            )
 
     async def _commit(self, message: Message, turn: Turn) -> None:
         """Inbox row done and replies queued, in one transaction."""

@@ -10,10 +10,12 @@ from puente import log
 from puente.db import Database
 from puente.dispatch import gate, inbox, sender
 from puente.dispatch.lane import Lane, watch
+from puente.dispatch.presence import Presence
 from puente.dispatch.rasa import Rasa
 from puente.messages import queue
 from puente.safety import gate as decisions
 from puente.settings import Settings
+from puente.whatsapp import errors, templates
 from puente.whatsapp.client import WhatsApp
 
 INBOX_CONCURRENCY = 8
@@ -25,10 +27,13 @@ logger = log.get("worker")
 async def run(settings: Settings) -> None:
     """Work until cancelled."""
     database = Database(settings.puente_database_url)
+    errors.table()  # a mistake in our data is told now, not when a family's message meets it
+    templates.all_templates()
     rasa, whatsapp = Rasa(settings), WhatsApp(settings)
+    presence = Presence(whatsapp)
     name = f"{_machine()}:{os.getpid()}:{secrets.token_hex(3)}"
     gate_work = gate.GateLane(database, name)
-    inbox_work = inbox.InboxLane(database, rasa, name)
+    inbox_work = inbox.InboxLane(database, rasa, name, presence)
     outbox_work = sender.OutboxLane(database, whatsapp, name)
     lanes = [
         Lane(
@@ -76,6 +81,8 @@ async def run(settings: Settings) -> None:
                 group.create_task(lane.run())
             group.create_task(watch(database, {lane.name: lane for lane in lanes}))
     finally:
+        await presence.close()
+        await outbox_work.close()
         await rasa.close()
         await whatsapp.close()
         await database.close()

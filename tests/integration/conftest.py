@@ -1,6 +1,6 @@
 """What the tests of the lanes share: a clock that moves when told, and a Puente in miniature."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from puente import clock
 from puente.contacts.models import Contact
 from puente.db import Database
 from puente.dispatch import gate, inbox, sender
+from puente.dispatch.presence import Presence
 from puente.dispatch.rasa import Rasa
 from puente.messages import queue
 from puente.messages.models import Message, QueueEntry
@@ -76,8 +77,10 @@ class Miniature:
         self.worker = name
         self.gate = gate.GateLane(self.database, name)
         self.alarm = gate.AlarmLane(self.database, name)
-        self.inbox = inbox.InboxLane(self.database, Rasa(self._settings, self.rasa.transport), name)
-        self.outbox = sender.OutboxLane(self.database, WhatsApp(self._settings, self.graph.transport), name)
+        whatsapp = WhatsApp(self._settings, self.graph.transport)
+        self.presence = Presence(whatsapp)
+        self.inbox = inbox.InboxLane(self.database, Rasa(self._settings, self.rasa.transport), name, self.presence)
+        self.outbox = sender.OutboxLane(self.database, whatsapp, name)
 
     async def receive(self, *items: wa.Item, statuses: list[wa.Item] | None = None) -> None:
         """A webhook arrives."""
@@ -146,5 +149,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def puente(database: Database, settings: Settings, time: Time) -> Miniature:
-    return Miniature(database, settings, time)
+def puente(database: Database, settings: Settings, time: Time) -> Iterator[Miniature]:
+    puente = Miniature(database, settings, time)
+    yield puente
+    assert puente.graph.wrong == [], "what was posted to WhatsApp breaks its rules, or ours"
