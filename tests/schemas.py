@@ -1,5 +1,6 @@
 """What may be posted to WhatsApp: our own closed schema, and Meta's where the project's shared folder has it."""
 
+import copy
 import json
 from functools import cache
 from pathlib import Path
@@ -41,9 +42,16 @@ def enveloped(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_metas_schema_knows_it(body: dict[str, Any]) -> dict[str, Any]:
-    """Meta's published schema is older than `recipient` and calls for a phone (facts/whatsapp.md §2)."""
+    """Meta's published schema is older than `recipient` and calls for a phone (facts/whatsapp.md §2).
+
+    Its pattern for a template button's index is mistyped ("^[2-6, 11-14]$"): the documented "0" does not pass it.
+    """
     known = {key: value for key, value in body.items() if key not in ("recipient", "biz_opaque_callback_data")}
-    return {"to": "+5215555550101", **known}
+    known = {"to": "+5215555550101", **copy.deepcopy(known)}
+    for component in known.get("template", {}).get("components", []):
+        if component["type"] == "button":
+            component["index"] = "2"
+    return known
 
 
 @cache

@@ -35,7 +35,7 @@ async def pair_left(session: AsyncSession, contact_id: str, now: datetime) -> fl
     rows: list[tuple[datetime, float]] = [(at, left) for at, left in await session.execute(query) if at is not None]
     if not rows:
         return PAIR_BURST
-    at, left = max(rows)
+    at, left = max(rows, key=lambda row: (row[0], -row[1]))
     return min(PAIR_BURST, left + max(0.0, (now - at).total_seconds()) / PAIR_SECONDS)
 
 
