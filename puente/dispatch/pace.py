@@ -36,7 +36,12 @@ async def pair_left(session: AsyncSession, contact_id: str, now: datetime) -> fl
     if not rows:
         return PAIR_BURST
     at, left = max(rows, key=lambda row: (row[0], -row[1]))
-    return min(PAIR_BURST, left + max(0.0, (now - at).total_seconds()) / PAIR_SECONDS)
+    return pair_refilled(left, now - at)
+
+
+def pair_refilled(left: float, since: timedelta) -> float:
+    """What `left` in a contact's bucket has become after `since`."""
+    return min(PAIR_BURST, left + max(0.0, since.total_seconds()) / PAIR_SECONDS)
 
 
 def pair_wait(left: float) -> timedelta:

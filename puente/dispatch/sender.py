@@ -225,9 +225,9 @@ async def _read_by_its_author(session: AsyncSession, message: Message) -> str | 
 
 async def _accepted(session: AsyncSession, message: Message, wamid: str, now: datetime) -> None:
     message.sent_at = message.done_at = now
-    message.error_code = message.error_text = None
-    if message.status in ("queued", "sending"):
+    if message.status in ("queued", "sending"):  # else a status has overtaken us and knows more
         message.status = "sent"
+        message.error_code = message.error_text = None
     if message.wamid is None and not await _is_taken(session, wamid):
         message.wamid = wamid
     await session.flush()

@@ -238,6 +238,21 @@ async def test_a_failure_told_later_shows_its_reason_in_spanish(puente: Miniatur
     assert (row.status, row.error_code, row.error_text) == ("delivered", None, None)
 
 
+async def test_a_failure_that_is_told_before_the_answer_keeps_its_reason(puente: Miniature) -> None:
+    await _family(puente)
+    await _write(puente, "uno")
+
+    async def overtakes(body: Any, wamid: str) -> None:
+        errors = [{"code": 131026}]
+        failed = wa.status(wamid, "failed", errors=errors, opaque=body["biz_opaque_callback_data"])
+        await puente.receive(statuses=[failed])
+
+    puente.graph.before_answer = overtakes
+    await puente.work("outbox")
+    (row,) = await puente.messages("out")
+    assert (row.status, row.error_code, row.error_text) == ("failed", 131026, rule_for_status(131026).reason)
+
+
 async def test_a_status_of_a_message_of_before_does_not_pass_for_one_that_waits(puente: Miniature) -> None:
     await _family(puente)
     await _write(puente, "todavía no enviado")
