@@ -28,8 +28,10 @@ async def heed(session: AsyncSession, message: Message, now: datetime) -> None:
             await _answer(session, message, {"text": texts.get("mensaje_ya_enviado")}, now)
         return
     will = consent.command(message.text, button_id)
-    # "Alta" is also what a hospital gives: for us it is an order only from somebody who said BAJA before.
-    if will == consent.OUT or (will == consent.IN and await consent.is_out(session, message.contact_id)):
+    # "Alta" is also what a hospital gives: as a word it is an order only from somebody who said BAJA before.
+    if will == consent.IN and button_id is None and not await consent.is_out(session, message.contact_id):
+        return
+    if will is not None:
         await consent.record(session, message.contact_id, will, source=f"mensaje:{message.id}", now=now)
         _handled(message)
         await _answer(session, message, consent.confirmation(will), now)

@@ -113,6 +113,14 @@ async def test_the_confirmations_button_brings_the_notices_back(puente: Miniatur
     assert len(puente.rasa.calls) == 1, "only the greeting"
 
 
+async def test_the_button_pressed_a_second_time_is_still_no_talk(puente: Miniature, family: str) -> None:
+    for _ in range(2):
+        await puente.receive(wa.button("consentimiento:alta", "Volver a recibir", at=puente.time.now))
+        await puente.work()
+    assert len(puente.rasa.calls) == 1, "only the greeting"
+    assert len(puente.graph.texts) == 2
+
+
 async def test_the_same_message_twice_is_one_order(puente: Miniature, family: str) -> None:
     item = wa.text("BAJA", at=puente.time.now)
     await puente.receive(item)
