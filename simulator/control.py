@@ -216,6 +216,11 @@ class Control(Controller):
         template.status = data.status
         return data
 
+    @delete("/templates", status_code=204)
+    async def delete_templates(self, state: State) -> None:
+        """The account of somebody who has just begun: without templates."""
+        state.phones.world.templates.clear()
+
     @get("/webhooks")
     async def webhooks(self, state: State) -> dict[str, int]:
         """How many webhooks (and statuses to come) are under way, were taken, were refused and tried again."""

@@ -186,7 +186,7 @@ async def test_the_doctor_changes_nothing_that_families_see(house: House, puente
 
 
 async def test_templates_are_submitted_until_nothing_differs(house: House) -> None:
-    await house.simulator.post("/sim/reset")  # an account without templates
+    await house.simulator.delete("/sim/templates")
     account, ours = house.account(), templates.all_templates().values()
     found = submission.compare(ours, await account.templates())
     assert len(found) == len(ours)
