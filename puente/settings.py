@@ -37,6 +37,7 @@ class Settings:
     whatsapp_api_url_is_simulator: bool
     whatsapp_api_version: str
     whatsapp_phone_number_id: str
+    whatsapp_business_account_id: str
     whatsapp_access_token: str
     whatsapp_app_secret: str
     whatsapp_verify_token: str
@@ -93,6 +94,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         whatsapp_api_url_is_simulator="WHATSAPP_API_URL" not in env,
         whatsapp_api_version=env.get("WHATSAPP_API_VERSION", "v23.0").removeprefix("v"),
         whatsapp_phone_number_id=env.get("WHATSAPP_PHONE_NUMBER_ID", "100000000000001"),
+        whatsapp_business_account_id=env.get("WHATSAPP_BUSINESS_ACCOUNT_ID", "200000000000001"),
         whatsapp_access_token=_secret(env, "WHATSAPP_ACCESS_TOKEN"),
         whatsapp_app_secret=_secret(env, "WHATSAPP_APP_SECRET"),
         whatsapp_verify_token=_secret(env, "WHATSAPP_VERIFY_TOKEN"),

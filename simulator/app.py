@@ -23,6 +23,8 @@ GRAPH_HANDLERS: list[Any] = [
     graph.fetch_media,
     graph.list_templates,
     graph.create_template,
+    graph.edit_template,
+    graph.list_subscribed_apps,
 ]
 
 

@@ -110,6 +110,14 @@ class Clock(msgspec.Struct, forbid_unknown_fields=True):
     hours: float
 
 
+class TemplateState(msgspec.Struct, forbid_unknown_fields=True):
+    """A template's status: APPROVED, PENDING, REJECTED, PAUSED, DISABLED."""
+
+    name: str
+    status: str
+    language: str = "es_MX"
+
+
 class FamilyView(msgspec.Struct):
     """A family, as lists show it."""
 
@@ -232,6 +240,20 @@ class Control(Controller):
         """Move the clock that the 24-hour window follows. Webhooks go on telling the real time."""
         state.phones.world.set_hours_ahead(data.hours)
         return {"hours": state.phones.world.hours_ahead, "now": state.phones.world.now()}
+
+    @put("/templates")
+    async def set_template(self, data: TemplateState, state: State) -> TemplateState:
+        """What the account says of a template from now on, as after a review or too many complaints."""
+        template = state.phones.world.templates.get((data.name, data.language))
+        if template is None:
+            raise NotFoundException(f"there is no template {data.name} in {data.language}")
+        template.status = data.status
+        return data
+
+    @delete("/templates", status_code=204)
+    async def delete_templates(self, state: State) -> None:
+        """The account of somebody who has just begun: without templates."""
+        state.phones.world.templates.clear()
 
     @get("/webhooks")
     async def webhooks(self, state: State) -> dict[str, int]:

@@ -16,11 +16,12 @@ from simulator import choices, outbound
 from simulator.errors import GraphError
 from simulator.faults import Step
 from simulator.phones import Phones
-from simulator.world import BUSINESS_PHONE, MEDIA_URL_LASTS, WABA_ID, Family, Media
+from simulator.world import BUSINESS_NAME, BUSINESS_PHONE, MEDIA_URL_LASTS, WABA_ID, Family, Media
 
 CUT_CONNECTION = "x-simulator-cut"
 MAX_UPLOAD = 100 * 1024 * 1024
 TOO_LARGE = 200 * 1024 * 1024
+UNUSABLE = {"PAUSED": 132015, "DISABLED": 132016, "PENDING": 132001, "REJECTED": 132001}
 Answer = Response[Any]
 
 
@@ -60,6 +61,8 @@ async def describe_media(version: str, media_id: str, request: Request[Any, Any,
     """Where a file can be fetched during the next five minutes."""
     phones: Phones = state.phones
     _authorise(phones, request, version)
+    if media_id == phones.settings.whatsapp_phone_number_id:
+        return Response(_number(phones, request))
     media = phones.world.media.get(media_id)
     if media is None:
         raise GraphError(100, f"Object with ID '{media_id}' does not exist", subcode=33)
@@ -100,12 +103,25 @@ async def fetch_media(
     return Response(media.data[:-1] + b"?" if wrong else media.data, media_type=media.mime_type)
 
 
+@get("/{version:str}/{owner:str}/subscribed_apps")
+async def list_subscribed_apps(version: str, owner: str, request: Request[Any, Any, State], state: State) -> Answer:
+    """The apps that receive the account's webhooks: ours."""
+    _authorise(state.phones, request, version, owner, WABA_ID)
+    return Response({"data": [{"whatsapp_business_api_data": {"id": "300000000000001", "name": "Puente"}}]})
+
+
 @get("/{version:str}/{owner:str}/message_templates")
-async def list_templates(version: str, owner: str, request: Request[Any, Any, State], state: State) -> Answer:
-    """The business's templates."""
+async def list_templates(
+    version: str, owner: str, request: Request[Any, Any, State], state: State, limit: int = 25, after: int = 0
+) -> Answer:
+    """The business's templates, page by page."""
     phones: Phones = state.phones
     _authorise(phones, request, version, owner, WABA_ID)
-    return Response({"data": list(phones.world.templates.values())})
+    found = list(phones.world.templates.values())
+    page: dict[str, Any] = {"data": found[after : after + limit]}
+    if after + limit < len(found):
+        page["paging"] = {"cursors": {"after": str(after + limit)}, "next": str(request.url)}
+    return Response(page)
 
 
 @post("/{version:str}/{owner:str}/message_templates", status_code=200)
@@ -120,8 +136,27 @@ async def create_template(version: str, owner: str, request: Request[Any, Any, S
     category, components = body.get("category"), body.get("components")
     if category not in ("UTILITY", "MARKETING", "AUTHENTICATION") or not isinstance(components, list):
         raise GraphError(100, "category and components are required")
+    if (name, language) in phones.world.templates:
+        raise GraphError(100, "There is already content in this language for this template", subcode=2388024)
+    _check_template_text(components)
     template = phones.world.add_template(name, language, category, components)
     return Response({"id": template.id, "status": template.status, "category": category})
+
+
+@post("/{version:str}/{template_id:str}", status_code=200)
+async def edit_template(version: str, template_id: str, request: Request[Any, Any, State], state: State) -> Answer:
+    """Change a template; here it is approved at once."""
+    phones: Phones = state.phones
+    _authorise(phones, request, version)
+    body = _json(await request.body())
+    template = next((item for item in phones.world.templates.values() if item.id == template_id), None)
+    if template is None:
+        raise GraphError(100, f"Object with ID '{template_id}' does not exist", subcode=33)
+    components = body.get("components", template.components)
+    _check_template_text(components)
+    template.components, template.category = components, body.get("category", template.category)
+    template.status = "APPROVED"
+    return Response({"success": True})
 
 
 def graph_error(_request: Request[Any, Any, State], problem: GraphError) -> Answer:
@@ -153,6 +188,34 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except ValueError:
         raise GraphError(100, "The request body is not JSON") from None
+
+
+def _number(phones: Phones, request: Request[Any, Any, State]) -> dict[str, Any]:
+    """What the API tells of our number. A proof of the app secret is checked when one is given."""
+    settings = phones.settings
+    proof = hmac.new(settings.whatsapp_app_secret.encode(), settings.whatsapp_access_token.encode(), "sha256")
+    given = request.query_params.get("appsecret_proof")
+    if given is not None and not hmac.compare_digest(given.encode(), proof.hexdigest().encode()):
+        raise GraphError(100, "Invalid appsecret_proof provided in the API argument")
+    return {
+        "id": settings.whatsapp_phone_number_id,
+        "display_phone_number": f"+{BUSINESS_PHONE}",
+        "verified_name": BUSINESS_NAME,
+        "quality_rating": "GREEN",
+    }
+
+
+def _check_template_text(components: Any) -> None:
+    body = next((part for part in components if isinstance(part, dict) and part.get("type") == "BODY"), {})
+    text = str(body.get("text", "")).strip()
+    if not 0 < len(text) <= 1024:
+        raise GraphError(100, "components: BODY needs a text of 1 to 1024 characters")
+    if re.match(r"{{", text) or re.search(r"}}[.!?]?$", text):
+        raise GraphError(100, "Variables can't be at the start or end of the template", subcode=2388299)
+    variables = re.findall(r"{{", text)
+    sample = ((body.get("example") or {}).get("body_text") or [[]])[0]
+    if len(sample) != len(variables):
+        raise GraphError(100, "components: BODY needs one example for each variable", subcode=2388043)
 
 
 # Misbehaviour
@@ -241,6 +304,8 @@ def _check_template(phones: Phones, content: dict[str, Any]) -> None:
     if template is None:
         language = content["language"]["code"]
         raise GraphError(132001, f"template name ({content['name']}) does not exist in {language}")
+    if template.status in UNUSABLE:
+        raise GraphError(UNUSABLE[template.status], f"template ({content['name']}) is {template.status.lower()}")
     given, expected = len(choices.body_parameters(content)), len(template.variables)
     if given != expected:
         raise GraphError(132000, f"body: number of localizable_params ({given}) does not match ({expected})")

@@ -22,16 +22,21 @@ class Phones:
     def __init__(self, settings: Settings, seed: int | None = None) -> None:
         self.settings = settings
         self.world = World()
-        for template in templates.all_templates().values():  # as if an operator had submitted them
-            self.world.add_template(template.name, template.language, template.category, template.components())
+        self._submit_templates()
         self.chaos = Chaos(seed)
         self.deliverer = Deliverer(settings, self.chaos)
         self._requests: list[float] = []  # when the last second's sending requests came
 
     def reset(self) -> None:
-        """Forget messages and webhooks under way; the faults stay."""
+        """Forget messages and webhooks under way; the faults stay. The account's templates are Puente's again."""
         self.deliverer.cancel_all()
         self.world.reset()
+        self._submit_templates()
+
+    def _submit_templates(self) -> None:
+        """As if an operator had submitted them."""
+        for template in templates.all_templates().values():
+            self.world.add_template(template.name, template.language, template.category, template.components())
 
     # The family writes
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from tests.schemas import check_outbound
+
 FAMILY = "5215555550101"
 _ids = itertools.count(1)
 
@@ -66,7 +68,8 @@ class Graph:
     """Meta's side of `POST /messages`. `script` says what happens to the next requests; then all are accepted.
 
     A step is "accept", "accept and lose" (the answer never arrives), "lose" (neither), "unreachable", an error code, or
-    an httpx.Response.
+    an httpx.Response. Read marks are not messages: they stand in `marks`, and no step is for them. Whatever is posted
+    must keep our schema and Meta's: `wrong` tells of what did not.
     """
 
     def __init__(self) -> None:
@@ -74,6 +77,8 @@ class Graph:
         self.requests: list[Item] = []
         self.accepted: list[Item] = []
         self.wamids: list[str] = []
+        self.marks: list[Item] = []
+        self.wrong: list[str] = []
         self.before_answer: Any = None
 
     @property
@@ -87,6 +92,13 @@ class Graph:
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
+        try:
+            check_outbound(body)
+        except Exception as problem:
+            self.wrong.append(f"{problem}: {body}")
+        if body.get("status") == "read":
+            self.marks.append(body)
+            return httpx.Response(200, json={"success": True})
         self.requests.append({"path": request.url.path, "headers": request.headers, "body": body})
         step = self.script.popleft() if self.script else "accept"
         if step == "unreachable":
@@ -108,4 +120,6 @@ class Graph:
 
 
 def _shown(body: Item) -> str:
+    if body["type"] == "template":
+        return f"[{body['template']['name']}]"
     return str(body["interactive"]["body"]["text"] if body["type"] == "interactive" else body["text"]["body"])

@@ -36,8 +36,8 @@ class Stack:
     def __init__(self, home: Path, **environment: str) -> None:
         ports = {name: str(free_port()) for name in ("PUENTE_PORT", "RASA_PORT", "ACTIONS_PORT", "SIMULATOR_PORT")}
         self.home = home
-        self._environment = {"PUENTE_HOME": str(home), **ports, **environment}
-        self.settings = configuration.load(self._environment)
+        self.environment = {"PUENTE_HOME": str(home), **ports, **environment}
+        self.settings = configuration.load(self.environment)
         self.url = f"http://127.0.0.1:{self.settings.puente_port}"
         self.simulator_url = f"http://127.0.0.1:{self.settings.simulator_port}"
         self._programs = {program.name: program for program in supervisor.programs(self.settings)}
@@ -94,7 +94,7 @@ class Stack:
             self._running[name] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**program.environment, **self._environment},
+                env={**program.environment, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -152,7 +152,7 @@ class Stack:
         result = subprocess.run(
             [sys.executable, "-m", "puente", *arguments],
             cwd=ROOT,
-            env={**os.environ, **self._environment},
+            env={**os.environ, **self.environment},
             capture_output=True,
             text=True,
             check=False,

@@ -17,8 +17,11 @@ from puente.cases.routes import CasesController
 from puente.contacts.routes import ConversationsController
 from puente.db import Database
 from puente.media import routes as media
+from puente.messages.routes import MessagesController, NumberController, monthly_costs
 from puente.safety.routes import AlarmsController, fixed_texts
 from puente.settings import Settings
+from puente.whatsapp import errors
+from puente.whatsapp.client import WhatsApp
 from puente.whatsapp.routes import receive_webhook, verify_webhook
 
 logger = log.get("api")
@@ -26,14 +29,17 @@ logger = log.get("api")
 
 def create_app(settings: Settings) -> Litestar:
     """The application for these settings. The database is opened at start and closed at the end."""
+    errors.table()  # a mistake in our data is told now, not when a status meets it
 
     @asynccontextmanager
     async def resources(app: Litestar) -> AsyncIterator[None]:
         database = Database(settings.puente_database_url)
         app.state.database = database
+        app.state.whatsapp = whatsapp = WhatsApp(settings)  # for read marks; messages are sent by workers
         try:
             yield
         finally:
+            await whatsapp.close()
             await database.close()
 
     api = Router(
@@ -42,6 +48,9 @@ def create_app(settings: Settings) -> Litestar:
             CasesController,
             ConversationsController,
             AlarmsController,
+            MessagesController,
+            NumberController,
+            monthly_costs,
             fixed_texts,
             media.download,
             media.of_case,

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock
 from puente.db import Database
+from puente.messages import metrics as message_metrics
 from puente.messages.models import Message, Quarantine, QueueEntry
 from puente.safety import alarms, duty
 from puente.safety.models import Alarm
@@ -71,6 +72,7 @@ async def metrics(database: Database) -> bytes:
             taken_count.labels(level).set(len(times))
             taken_seconds.labels(level).set(sum(times))
         quarantined.set((await session.execute(select(func.count()).select_from(Quarantine))).scalar_one())
+        await message_metrics.collect(session, registry, now)
     return generate_latest(registry)
 
 

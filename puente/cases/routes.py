@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar import Controller, get
-from litestar.exceptions import NotFoundException
+from litestar import Controller, Request, get, post
+from litestar.exceptions import ClientException, NotFoundException
 
+from puente import clock
 from puente.cases import service
 from puente.cases.models import Case, CaseEvent
 from puente.contacts import service as contacts
 from puente.db import Database
+from puente.messages import outbox
+from puente.whatsapp import templates
 
 
 class CaseView(msgspec.Struct):
@@ -42,6 +45,19 @@ class CaseEventView(msgspec.Struct):
     created_at: datetime
 
 
+class Update(msgspec.Struct):
+    """What a family is told about its case."""
+
+    text: str
+
+
+class UpdateView(msgspec.Struct):
+    """The message that tells it."""
+
+    id: int
+    status: str
+
+
 class CasesController(Controller):
     """`/api/v1/cases`."""
 
@@ -68,6 +84,27 @@ class CasesController(Controller):
         async with database.reading() as session:
             case = await _found(session, folio)
             return [_event_view(event) for event in await service.history(session, case.id)]
+
+    @post("/{folio:str}/updates", summary="Tell the family about its case", status_code=201)
+    async def update(self, request: Request, database: Database, folio: str, data: Update) -> UpdateView:
+        """Sent as it is while the family may be written to freely; else the template names the folio and it follows."""
+        async with database.transaction() as session:
+            case, now = await _found(session, folio), clock.utcnow()
+            author = f"persona:{request.state.caller.name}"
+            try:
+                row = await outbox.write_notice(
+                    session,
+                    case.contact_id,
+                    data.text,
+                    template=templates.CASE_UPDATE,
+                    values=[case.folio],
+                    now=now,
+                    author=author,
+                )
+            except ValueError as problem:
+                raise ClientException(detail=str(problem)) from None
+            await service.add_note(session, case, actor=author, note=data.text, source_wamid=None, now=now)
+            return UpdateView(row.id, row.status)
 
 
 async def _found(session: Any, folio: str) -> Case:

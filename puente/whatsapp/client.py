@@ -61,17 +61,17 @@ class WhatsApp:
             return Refused(UNSENDABLE, 400, type(problem).__name__)
         return _outcome(response)
 
-    async def mark_read_and_typing(self, wamid: str) -> None:
-        """Show the family that the message was read and an answer is being written. Failing is of no consequence."""
-        body = {
-            "messaging_product": "whatsapp",
-            "status": "read",
-            "message_id": wamid,
-            "typing_indicator": {"type": "text"},
-        }
+    async def mark_read(self, wamid: str, *, typing: bool = False) -> None:
+        """Show the family that the message was read, and that an answer is being written. Failing is of no consequence.
+
+        WhatsApp marks earlier messages as well, and ends "escribiendo…" with the answer or after 25 seconds.
+        """
+        body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+        if typing:
+            body["typing_indicator"] = {"type": "text"}
         try:
             await self._http.post(self._path, json=body)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, UnicodeEncodeError):
             return
 
     async def close(self) -> None:

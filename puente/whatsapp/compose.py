@@ -1,8 +1,8 @@
 """Turns the replies of one turn into as few WhatsApp messages as possible, within WhatsApp's limits.
 
 A reply is what the dialogue engine says: {"text", "buttons": [{"title", "payload"}], "image"}. A body is the JSON of
-`POST /messages` without the addressee. Limits are counted in code points and cuts fall between graphemes
-(facts/whatsapp.md §1).
+`POST /messages` without the addressee. Limits are counted in code points (facts/whatsapp.md §1: as Meta counts them; a
+grapheme has one or more, so what fits in code points fits in graphemes too) and cuts fall between graphemes.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import regex
 
 TEXT_LIMIT = 4096
-INTERACTIVE_BODY_LIMIT = 1024
+INTERACTIVE_BODY_LIMIT = CAPTION_LIMIT = 1024
 BUTTONS_LIMIT, BUTTON_TITLE_LIMIT = 3, 20
 ROWS_LIMIT, ROW_TITLE_LIMIT, ROW_DESCRIPTION_LIMIT = 10, 24, 72
 PAYLOAD_LIMIT = 200  # rows allow 200 characters of id, buttons 256
@@ -27,13 +27,17 @@ def compose(replies: Sequence[Reply]) -> list[Body]:
     bodies: list[Body] = []
     paragraphs: list[str] = []
     for reply in replies:
-        if image := reply.get("image"):
-            bodies += [*_texts("\n\n".join(paragraphs)), {"type": "image", "image": {"link": image}}]
+        text, buttons, image = _sendable(reply.get("text") or ""), reply.get("buttons"), reply.get("image")
+        if image:  # what came before stands before it
+            bodies += _texts("\n\n".join(paragraphs))
             paragraphs = []
-        if text := _sendable(reply.get("text") or ""):
+        if text:
             paragraphs.append(text)
-        if buttons := reply.get("buttons"):
-            bodies += _with_choices("\n\n".join(paragraphs), buttons)
+        if buttons:
+            bodies += _with_choices("\n\n".join(paragraphs), buttons, image)
+            paragraphs = []
+        elif image:
+            bodies += _with_picture(text, image)
             paragraphs = []
     return bodies + _texts("\n\n".join(paragraphs))
 
@@ -49,7 +53,7 @@ def shown_text(body: Body) -> str:
         return str(body["text"]["body"])
     if body["type"] == "interactive":
         return str(body["interactive"]["body"]["text"])
-    return ""
+    return str(body[body["type"]].get("caption", ""))
 
 
 def shorten(text: str, limit: int) -> str:
@@ -97,14 +101,28 @@ def _texts(text: str) -> list[Body]:
     return [text_body(piece) for piece in split(text, TEXT_LIMIT)]
 
 
-def _with_choices(text: str, buttons: Sequence[dict[str, str]]) -> list[Body]:
+def _with_picture(text: str, image: str) -> list[Body]:
+    """The picture with the text as its caption, when it fits."""
+    if len(text) > CAPTION_LIMIT:
+        return [{"type": "image", "image": {"link": image}}, *_texts(text)]
+    return [{"type": "image", "image": {"link": image, **({"caption": text} if text else {})}}]
+
+
+def _with_choices(text: str, buttons: Sequence[dict[str, str]], image: str | None) -> list[Body]:
+    alone: list[Body] = [{"type": "image", "image": {"link": image}}] if image else []
     if len(buttons) > ROWS_LIMIT:
         numbered = "\n".join(f"{number}. {button['title']}" for number, button in enumerate(buttons, 1))
-        return _texts(f"{text}\n\n{numbered}")
-    pieces = split(text, INTERACTIVE_BODY_LIMIT) or ["¿Qué prefiere?"]
-    interactive = _buttons(buttons) if len(buttons) <= BUTTONS_LIMIT else _rows(buttons)
-    interactive["body"] = {"text": pieces[-1]}
-    return [*map(text_body, pieces[:-1]), {"type": "interactive", "interactive": interactive}]
+        return [*alone, *_texts(_sendable(f"{text}\n\n{numbered}"))]
+    last = (split(text, INTERACTIVE_BODY_LIMIT) or ["¿Qué prefiere?"])[-1]
+    before = _texts(text.removesuffix(last).rstrip())  # in long messages, not in pieces of the last one's size
+    if len(buttons) <= BUTTONS_LIMIT:
+        interactive = _buttons(buttons)
+        if image and not before:
+            interactive["header"], alone = {"type": "image", "image": {"link": image}}, []
+    else:
+        interactive = _rows(buttons)  # a list has no room for a picture
+    interactive["body"] = {"text": last}
+    return [*alone, *before, {"type": "interactive", "interactive": interactive}]
 
 
 def _buttons(buttons: Sequence[dict[str, str]]) -> dict[str, Any]:
@@ -121,17 +139,18 @@ def _rows(buttons: Sequence[dict[str, str]]) -> dict[str, Any]:
     rows = []
     for button, title in zip(buttons, titles, strict=True):
         row = {"id": button["payload"], "title": title}
-        if title != button["title"]:  # the whole title is still readable below the cut one
-            row["description"] = shorten(button["title"], ROW_DESCRIPTION_LIMIT)
+        whole = shorten(button["title"], ROW_DESCRIPTION_LIMIT)
+        if whole and whole != title:  # it is still readable below the cut one
+            row["description"] = whole
         rows.append(row)
     return {"type": "list", "action": {"button": LIST_BUTTON, "sections": [{"title": "Opciones", "rows": rows}]}}
 
 
 def _titles(buttons: Sequence[dict[str, str]], limit: int) -> list[str]:
-    """WhatsApp refuses long, empty and equal titles: they are cut, named and numbered."""
+    """WhatsApp refuses long, empty and equal titles: they are put on one line, cut, named and numbered."""
     result: list[str] = []
     for button in buttons:
-        title = shorten(button["title"], limit) or NAMELESS
+        title = shorten(" ".join(button["title"].split()), limit) or NAMELESS
         shown, number = title, 1
         while shown in result:
             number += 1

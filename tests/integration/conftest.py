@@ -1,6 +1,6 @@
 """What the tests of the lanes share: a clock that moves when told, and a Puente in miniature."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from puente import clock
 from puente.contacts.models import Contact
 from puente.db import Database
 from puente.dispatch import bursts, gate, inbox, media, sender
+from puente.dispatch.presence import Presence
 from puente.dispatch.rasa import Rasa
 from puente.media.store import Folder
 from puente.messages import queue
@@ -80,11 +81,14 @@ class Miniature:
         self.worker = name
         self.gate = gate.GateLane(self.database, name)
         self.alarm = gate.AlarmLane(self.database, name)
+        whatsapp = WhatsApp(self._settings, self.graph.transport)
+        self.presence = Presence(whatsapp)
         late_after = timedelta(hours=self._settings.puente_backlog_hours)
-        self.inbox = inbox.InboxLane(self.database, Rasa(self._settings, self.rasa.transport), name, late_after)
+        rasa = Rasa(self._settings, self.rasa.transport)
+        self.inbox = inbox.InboxLane(self.database, rasa, name, self.presence, late_after)
         files = MediaFiles(self._settings, self.files.transport)
         self.media = media.MediaLane(self.database, files, self.store, self._settings, name)
-        self.outbox = sender.OutboxLane(self.database, WhatsApp(self._settings, self.graph.transport), name)
+        self.outbox = sender.OutboxLane(self.database, whatsapp, name)
 
     async def receive(self, *items: wa.Item, statuses: list[wa.Item] | None = None) -> None:
         """A webhook arrives."""
@@ -154,7 +158,9 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def puente(database: Database, settings: Settings, time: Time, monkeypatch: pytest.MonkeyPatch) -> Miniature:
+def puente(database: Database, settings: Settings, time: Time, monkeypatch: pytest.MonkeyPatch) -> Iterator[Miniature]:
     """Without the moment's patience for more of a burst, which would stop the clock of most tests (test_bursts.py)."""
     monkeypatch.setattr(bursts, "PATIENCE", timedelta(0))
-    return Miniature(database, settings, time)
+    puente = Miniature(database, settings, time)
+    yield puente
+    assert puente.graph.wrong == [], "what was posted to WhatsApp breaks its rules, or ours"

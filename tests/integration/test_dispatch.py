@@ -232,19 +232,19 @@ async def test_a_long_outage_never_counts_as_the_messages_fault(puente: Miniatur
 )
 async def test_a_message_that_always_fails_goes_to_a_person_and_blocks_nothing(puente: Miniature, answer: Any) -> None:
     def poisoned(request: httpx.Request) -> httpx.Response:
-        if b"veneno" not in request.content:
+        if b"piedra" not in request.content:
             return says("eco")
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     puente.rasa.behave = poisoned
-    await puente.say("veneno")
+    await puente.say("piedra")
     puente.time.pass_(seconds=11)
     await puente.say("y esto")
     await puente.work_until_quiet()
     assert await _states(puente) == ["done", "done"]
-    assert len([call for call in puente.rasa.calls if call["text"] == "veneno"]) == 5
+    assert len([call for call in puente.rasa.calls if call["text"] == "piedra"]) == 5
     assert puente.graph.texts == [TO_A_PERSON]
     assert (await puente.contact()).owner == "persona"
     async with puente.database.reading() as session:

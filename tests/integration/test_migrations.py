@@ -65,3 +65,30 @@ def test_going_back_leaves_nothing_behind(database_url: str) -> None:
         assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     finally:
         engine.dispose()
+
+
+def test_messages_of_before_keep_what_they_were_and_learn_what_they_are_for(database_url: str) -> None:
+    command.upgrade(migrations.config(database_url), "0001")
+    engine = create_engine(async_url(database_url).replace("+aiosqlite", ""))
+    columns = "contact_id, direction, type, text, author, status, sent_at, created_at, attempts, turn_id"
+    moment = "'2026-11-22 12:00:00'"
+    rows = [
+        f"'c', 'in', 'text', 'hola', 'familia', 'done', {moment}, {moment}, 0, NULL",
+        f"'c', 'out', 'text', 'buenas', 'bot', 'failed', {moment}, {moment}, 3, 1",
+        f"'c', 'out', 'template', 'alerta', 'sistema', 'sent', {moment}, {moment}, 1, NULL",
+    ]
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"INSERT INTO contacts (id, owner, created_at) VALUES ('c', 'bot', {moment})")
+            for row in rows:
+                connection.exec_driver_sql(f"INSERT INTO messages ({columns}) VALUES ({row})")
+        migrations.upgrade(database_url)
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT text, purpose, status, turn_id FROM messages ORDER BY id").all()
+    finally:
+        engine.dispose()
+    assert [tuple(row) for row in found] == [
+        ("hola", None, "done", None),
+        ("buenas", "respuesta", "failed", 1),
+        ("alerta", "alarma", "sent", None),
+    ]

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from puente.contacts.models import Contact
 from puente.messages import outbox, queue
 from puente.messages.models import Message
-from puente.whatsapp.errors import Action, rule_for
+from puente.whatsapp import templates
+from puente.whatsapp.errors import rule_for_status
 from tests import fake_whatsapp as wa
 from tests.integration.conftest import Miniature
 
@@ -137,8 +137,7 @@ async def test_a_worker_killed_after_the_acceptance_sends_nothing_twice_when_the
     (contact_id,) = await puente.claim(queue.OUTBOX)
     step = await puente.outbox._begin_next(contact_id)
     assert step is not None
-    message, contact = step
-    await puente.outbox._whatsapp.send(contact, message.payload or {}, str(message.id))  # accepted, and here it dies
+    await puente.outbox._whatsapp.send(step.contact, step.message.payload or {}, str(step.message.id))  # and it dies
     await puente.receive(statuses=[wa.status(puente.graph.wamids[0], "delivered", opaque=await _mark(puente))])
     puente.start_worker("trabajador-2")
     await puente.work_until_quiet()
@@ -233,10 +232,25 @@ async def test_a_failure_told_later_shows_its_reason_in_spanish(puente: Miniatur
     await puente.receive(statuses=[wa.status(puente.graph.wamids[0], "failed", errors=errors)])
     (row,) = await puente.messages("out")
     assert (row.status, row.error_code) == ("failed", 131026)
-    assert row.error_text == "El número no puede recibir mensajes de WhatsApp"
+    assert row.error_text == rule_for_status(131026).reason
     await puente.receive(statuses=[wa.status(puente.graph.wamids[0], "delivered")])
     (row,) = await puente.messages("out")
     assert (row.status, row.error_code, row.error_text) == ("delivered", None, None)
+
+
+async def test_a_failure_that_is_told_before_the_answer_keeps_its_reason(puente: Miniature) -> None:
+    await _family(puente)
+    await _write(puente, "uno")
+
+    async def overtakes(body: Any, wamid: str) -> None:
+        errors = [{"code": 131026}]
+        failed = wa.status(wamid, "failed", errors=errors, opaque=body["biz_opaque_callback_data"])
+        await puente.receive(statuses=[failed])
+
+    puente.graph.before_answer = overtakes
+    await puente.work("outbox")
+    (row,) = await puente.messages("out")
+    assert (row.status, row.error_code, row.error_text) == ("failed", 131026, rule_for_status(131026).reason)
 
 
 async def test_a_status_of_a_message_of_before_does_not_pass_for_one_that_waits(puente: Miniature) -> None:
@@ -278,7 +292,7 @@ async def test_what_stops_the_account_keeps_the_queue(puente: Miniature, code: i
     assert puente.graph.texts == ["uno"]
 
 
-@pytest.mark.parametrize("code", [100, 131008, 131009, 131051, 131053, 132001, 131026, 131050, 131047, 130472, 999999])
+@pytest.mark.parametrize("code", [100, 131008, 131009, 131051, 131053, 132001, 131026, 131050, 137000, 999999])
 async def test_what_never_passes_fails_with_its_reason_and_the_next_message_goes_out(
     puente: Miniature, code: int
 ) -> None:
@@ -335,48 +349,28 @@ async def test_half_an_emoji_in_a_stored_message_does_not_block_the_family(puent
     assert await _statuses(puente) == ["failed", "sent"]
 
 
-def test_every_code_of_the_table_has_its_action() -> None:
-    assert rule_for(131056, 400).action is Action.HOLD_CONTACT
-    assert rule_for(130429, 400).action is Action.PAUSE_NUMBER
-    assert rule_for(190, 401).action is Action.STOP
-    assert rule_for(132012, 400).action is Action.FAIL
-    assert rule_for(None, 403).action is Action.RETRY
-
-
-# ------------------------------------------------------------------------------------------------------ window
-
-
-async def test_outside_the_24_hours_a_text_fails_and_staff_read_why(puente: Miniature) -> None:
+async def test_what_whatsapp_puts_off_does_not_hold_up_the_rest_and_is_tried_once_more(puente: Miniature) -> None:
     await _family(puente)
-    puente.time.pass_(hours=24)
-    await _write(puente, "tarde")
+    await _write(puente, "hoy no", "posible")
+    puente.graph.script.append(131049)
+    await puente.work("outbox")
+    assert puente.graph.texts == ["posible"]
+    assert await _statuses(puente) == ["held", "sent"]
+    puente.time.pass_(hours=23)
+    await puente.say("aquí sigo")  # else the window is closed tomorrow
+    await puente.work()
+    assert puente.graph.texts == ["posible"], "not before a day has passed, whatever the family writes"
+    await puente.work_until_quiet()
+    assert puente.graph.texts == ["posible", "hoy no"]
+
+
+async def test_what_whatsapp_puts_off_twice_fails(puente: Miniature) -> None:
+    contact_id = await _family(puente)
+    template = templates.all_templates()["recordatorio_cita"]
+    async with puente.database.transaction() as session:
+        body = template.message(*template.sample)
+        await outbox.write_body(session, contact_id, body, "cita", now=puente.time.now)
+    puente.graph.script.extend([130472, 130472])
     await puente.work_until_quiet()
     (row,) = await puente.messages("out")
-    assert (row.status, row.error_text) == ("failed", "Pasaron más de 24 horas desde el último mensaje de la familia")
-    assert puente.graph.requests == []
-
-
-async def test_the_window_is_decided_when_sending_and_not_when_writing(puente: Miniature) -> None:
-    await _family(puente)
-    puente.time.pass_(hours=30)
-    await _write(puente, "espera")
-    await puente.say("aquí sigo")
-    await puente.work("outbox")
-    assert puente.graph.texts == ["espera"]
-
-
-async def test_just_inside_the_window_it_goes_out(puente: Miniature) -> None:
-    await _family(puente)
-    puente.time.pass_(hours=23, minutes=50)
-    await _write(puente, "a tiempo")
-    await puente.work("outbox")
-    assert puente.graph.texts == ["a tiempo"]
-
-
-async def test_a_contact_that_never_wrote_gets_nothing(puente: Miniature) -> None:
-    contact_id = await _family(puente)
-    async with puente.database.transaction() as session:
-        await session.execute(update(Contact).where(Contact.id == contact_id).values(last_inbound_at=None))
-    await _write(puente, "hola")
-    await puente.work("outbox")
-    assert await _statuses(puente) == ["failed"]
+    assert (row.status, row.error_code, len(puente.graph.requests)) == ("failed", 130472, 2)

@@ -410,7 +410,7 @@ async def test_outside_the_24_hours_only_a_template_goes_through(house: House) -
     await house.simulator.set_clock(24.5)
     assert code_of(await house.send_text()) == 131047
     components = [
-        {"type": "BODY", "text": "Su caso {{1}} avanzó."},
+        {"type": "BODY", "text": "Su caso {{1}} avanzó.", "example": {"body_text": [["PU-1"]]}},
         {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Ver"}]},
     ]
     template = {"name": "avance", "language": "es_MX", "category": "UTILITY", "components": components}

@@ -54,7 +54,8 @@ async def test_one_webhook_delivered_five_times_at_once_is_one_case_and_one_set_
     assert (case["medicine"], case["area"]) == ("vincristina", "abasto")
     assert "CMN La Raza" in case["unit"]
     assert len(case["facts"]["fecha"]["valor"]) == len("2026-11-16")  # type: ignore[index]
-    assert len(_out(stack, phone)) == 2
+    # The simulator has never heard of this phone, so it also finds the window closed: the invitation is not a reply.
+    assert len([text for text in _out(stack, phone) if "toque el botón" not in text]) == 2
 
 
 def test_a_wrong_signature_is_refused_and_stores_nothing(stack: Stack) -> None:

@@ -7,10 +7,12 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puente.whatsapp.compose import compose, shorten, split
+from puente.whatsapp.compose import compose, shorten, shown_text, split
+from tests.schemas import check_outbound, enveloped
 
 FAMILY_EMOJI = "👩‍👩‍👧‍👦"  # seven code points, one grapheme
 FLAG = "🇲🇽"
+PICTURE = "https://x.example/a.png"
 
 
 def _graphemes(text: str) -> list[str]:
@@ -44,14 +46,34 @@ def test_what_comes_after_buttons_is_another_message() -> None:
     assert [body["type"] for body in bodies] == ["interactive", "text"]
 
 
-def test_a_picture_stands_between_the_texts_around_it() -> None:
-    bodies = compose([{"text": "Antes"}, {"image": "https://x.example/a.png", "text": "Después"}])
-    assert [body["type"] for body in bodies] == ["text", "image", "text"]
+def test_a_picture_comes_after_the_text_before_it_and_carries_its_own() -> None:
+    bodies = compose([{"text": "Antes"}, {"image": PICTURE, "text": "Después"}])
+    assert [body["type"] for body in bodies] == ["text", "image"]
+    assert bodies[1]["image"] == {"link": PICTURE, "caption": "Después"}
+    assert shown_text(bodies[1]) == "Después"
 
 
-def test_a_picture_is_not_lost_beside_buttons() -> None:
-    bodies = compose([{"image": "https://x.example/a.png", "text": "¿Es este?", "buttons": _buttons("Sí")}])
-    assert [body["type"] for body in bodies] == ["image", "interactive"]
+def test_a_picture_whose_text_is_too_long_for_it_goes_ahead() -> None:
+    bodies = compose([{"image": PICTURE, "text": "Una explicación larga. " * 50}])
+    assert [body["type"] for body in bodies] == ["image", "text"]
+
+
+def test_a_picture_and_its_buttons_are_one_message() -> None:
+    (body,) = compose([{"image": PICTURE, "text": "¿Es este?", "buttons": _buttons("Sí")}])
+    assert body["interactive"]["header"] == {"type": "image", "image": {"link": PICTURE}}
+
+
+@pytest.mark.parametrize("count", [5, 12])
+def test_a_picture_is_not_lost_beside_a_list(count: int) -> None:
+    choices = _buttons(*(f"Opción {number}" for number in range(count)))
+    first, *rest = compose([{"image": PICTURE, "text": "¿Cuál?", "buttons": choices}])
+    assert first == {"type": "image", "image": {"link": PICTURE}}
+    assert len(rest) == 1
+
+
+def test_a_very_long_text_before_buttons_is_as_few_messages_as_it_can_be() -> None:
+    bodies = compose([{"text": "Una explicación larga. " * 200, "buttons": _buttons("Sí")}])
+    assert [body["type"] for body in bodies] == ["text", "interactive"]
 
 
 @pytest.mark.parametrize("replies", [[], [{}], [{"text": ""}], [{"text": " \n"}, {"text": None}]])
@@ -154,10 +176,8 @@ REPLIES = st.lists(
         {},
         optional={
             "text": st.text(max_size=30) | st.text(max_size=12).map(lambda word: word * 500),
-            "buttons": st.lists(
-                st.fixed_dictionaries({"title": st.text(min_size=1, max_size=40), "payload": st.just("/x")}),
-                max_size=13,
-            ),
+            "image": st.just(PICTURE),
+            "buttons": st.lists(st.text(min_size=1, max_size=40), max_size=13).map(lambda titles: _buttons(*titles)),
         },
     ),
     max_size=4,
@@ -167,18 +187,4 @@ REPLIES = st.lists(
 @given(REPLIES)
 def test_whatever_is_said_whatsapp_accepts_it(replies: list[Any]) -> None:
     for body in compose(replies):
-        if body["type"] == "text":
-            assert 0 < len(body["text"]["body"]) <= 4096
-            continue
-        interactive = body["interactive"]
-        assert 0 < len(interactive["body"]["text"]) <= 1024
-        if interactive["type"] == "button":
-            titles, limit = [entry["reply"]["title"] for entry in interactive["action"]["buttons"]], 20
-            assert 1 <= len(titles) <= 3
-        else:
-            rows, limit = interactive["action"]["sections"][0]["rows"], 24
-            titles = [row["title"] for row in rows]
-            assert 4 <= len(titles) <= 10
-            assert all(len(row.get("description", "")) <= 72 for row in rows)
-        assert len(set(titles)) == len(titles)
-        assert all(0 < len(title) <= limit for title in titles)
+        check_outbound(enveloped(body))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.safety_gate import measure
-from puente.safety import gate, model, train
+from puente.safety import examples, gate, model, train
 from puente.safety.features import clauses
 from puente.safety.signs import lexicon, read, sound
 
@@ -91,6 +91,15 @@ def test_a_buried_alarm_is_heard() -> None:
     assert any("38.6" in part and "licencia" not in part for part in clauses(text))
 
 
+@pytest.mark.parametrize("text", ["arde mija", "nodespierta"])
+def test_a_few_words_without_a_known_sign_are_asked_about(text: str) -> None:
+    assert gate.decide(text).tier == gate.POSSIBLE
+
+
+def test_tiredness_is_never_certain() -> None:
+    assert gate.decide("ya no puedo mas, estoy cansada").tier != gate.CERTAIN
+
+
 def test_a_bare_number_is_asked_about_and_never_certain() -> None:
     assert gate.decide("39").tier != gate.CERTAIN
 
@@ -113,8 +122,11 @@ def test_it_decides_by_signs_when_there_is_no_model(monkeypatch: pytest.MonkeyPa
 
 
 def test_it_decides_without_the_sentence_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "encoder", lambda: None)
-    assert gate.decide("mi hija no despierta y tiene 39").tier == gate.CERTAIN
+    def missing() -> None:
+        raise ImportError
+
+    monkeypatch.setattr(model, "encoder", missing)
+    assert gate.decide("mi hija no despierta y tiene 39 grados").tier == gate.CERTAIN
     assert gate.decide("cuándo llega la vincristina").tier == gate.NONE
 
 
@@ -150,13 +162,13 @@ def test_every_kind_has_a_level_and_suicide_is_one() -> None:
 
 
 def test_the_model_belongs_to_these_data() -> None:
-    """After a change of data/safety, signs.py or features.py: python -m puente.safety.train"""
+    """After a change of data/safety, signs.py, features.py or model.py: python -m puente.safety.train"""
     assert model.load().info["fingerprint"] == train.fingerprint()
 
 
 def test_floors_hold_on_voices_that_were_never_trained_on() -> None:
     rows = [json.loads(line) for line in HELDOUT.read_text(encoding="utf-8").splitlines()]
-    trained = {example.text for example in train.load_examples()}
+    trained = {example.text for example in examples.load()}
     assert not trained & {row["text"] for row in rows}
     result = measure(rows)
     assert result["gate"]["caught"] >= FLOORS["caught"]
@@ -167,5 +179,5 @@ def test_floors_hold_on_voices_that_were_never_trained_on() -> None:
     assert result["gate"]["any_alarm_on_harmless"] < result["list_of_words"]["any_alarm_on_harmless"] / 2
 
 
-# What was measured, with a margin: a change that makes the gate worse fails here. See docs/safety-errors.md.
-FLOORS = {"caught": 0.88, "certain_of_caught": 0.75, "any_alarm_on_harmless": 0.17, "certain_on_harmless": 0.07}
+# What issue 4 asks for; the measure has a margin above it. See docs/safety-errors.md.
+FLOORS = {"caught": 0.95, "certain_of_caught": 0.75, "any_alarm_on_harmless": 0.12, "certain_on_harmless": 0.05}
