@@ -5,6 +5,7 @@ signs that can be read in the words (`signs.py`) say when to ask before being ce
 alone decide: the gate is never shut.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,8 +17,11 @@ from puente.safety.model import SUICIDE
 from puente.safety.signs import Reading, lexicon, read
 
 CERTAIN, POSSIBLE, NONE = "certain", "possible", "none"
-FEW_WORDS = 6
+FEW_WORDS, SURE_OF_FEW_WORDS = 6, 0.98
 SAID = 0.1  # what a sign that was read adds to the vote for its kind, chosen by cross-validation
+
+# A telephone or social security number, as people space it: its pieces are no temperatures and no hours.
+_IDENTIFIER = re.compile(r"(?<![\d.,])(?=[\d -]*\d{3})\d(?:[ -]?\d){9,14}(?![\d.,]\d|\d)")
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +46,8 @@ def warm_up() -> None:
 def decide(text: str) -> Verdict:
     """Look at one message. Never raises."""
     try:
-        if not text or not text.strip():
+        text = _IDENTIFIER.sub(" ", text or "")
+        if not text.strip():
             return Verdict(NONE)
         reading = read(text)
         try:
@@ -62,13 +67,19 @@ def _verdict(score: float, kinds: dict[str, float], reading: Reading, thresholds
     score = round(score, 4)
     said = {sign.label for sign in reading.signs if sign.status in ("plain", "asked")}
     kind = _likeliest(kinds, said)
-    life = kind == SUICIDE and SUICIDE in said
-    # A life that someone may be about to take gets the question sooner than anything else.
-    if score < thresholds["possible_suicide" if life else "possible"]:
+    if score < _asks_from(kind, said, reading, thresholds):
         return Verdict(NONE, None, score)
     # Tiredness and despair sound alike: the answer for a life in danger is not given on a guess.
     sure = score >= thresholds["certain_suicide" if kind == SUICIDE else "certain"]
-    return Verdict(CERTAIN if sure and not _better_ask(reading, bool(said)) else POSSIBLE, kind, score)
+    return Verdict(CERTAIN if sure and not _better_ask(reading, said) else POSSIBLE, kind, score)
+
+
+def _asks_from(kind: str, said: set[str], reading: Reading, thresholds: dict[str, float]) -> float:
+    """A life that someone may be about to take gets the question sooner than anything else; a bare word, the name of a
+    medicine or of an illness typed into a form, only when the model is sure."""
+    if kind == SUICIDE and SUICIDE in said:
+        return thresholds["possible_suicide"]
+    return thresholds["certain" if _too_few_words(reading) else "possible"]
 
 
 def _likeliest(kinds: dict[str, float], said: set[str]) -> str:
@@ -77,13 +88,18 @@ def _likeliest(kinds: dict[str, float], said: set[str]) -> str:
     return max(possible, key=lambda kind: kinds[kind] + SAID * (kind in said))
 
 
-def _better_ask(reading: Reading, said: bool) -> bool:
+def _better_ask(reading: Reading, said: set[str]) -> bool:
     """Whether the words alone make nothing certain, however sure the model is."""
     if not any(token.text[0].isalpha() for token in reading.tokens):
         return True  # a bare "39" may be a temperature or an age
     if reading.signs:
         return not said and not _hot(reading)  # all of them are denied, past, or mean something else
-    return len(reading.tokens) <= FEW_WORDS and not reading.degrees  # "cancele todo", "arde mija"
+    return _too_few_words(reading)  # "cancele todo", "arde mija"
+
+
+def _too_few_words(reading: Reading) -> bool:
+    """A few words, and no sign among them."""
+    return len(reading.tokens) <= FEW_WORDS and not reading.signs and not reading.degrees
 
 
 def _hot(reading: Reading) -> bool:

@@ -61,6 +61,9 @@ def test_an_alarm_is_certain_and_of_its_kind(text: str, kind: str) -> None:
         "ocupo plaquetas O neg",
         "hola buenas tardes bendiciones",
         "se llama Camila Robles",
+        "leucemia",
+        "morfina",
+        "catéter",
     ],
 )
 def test_dangerous_words_in_another_sense_pass(text: str) -> None:
@@ -181,3 +184,12 @@ def test_floors_hold_on_voices_that_were_never_trained_on() -> None:
 
 # What issue 4 asks for; the measure has a margin above it. See docs/safety-errors.md.
 FLOORS = {"caught": 0.95, "certain_of_caught": 0.75, "any_alarm_on_harmless": 0.12, "certain_on_harmless": 0.05}
+
+
+@pytest.mark.parametrize("text", ["2314 88 0412 5 creo, es de mi seguro", "55 5555 0138", "mi numero 81-5550-0139"])
+def test_the_digits_of_a_number_are_no_temperature(text: str) -> None:
+    assert gate.decide(text).tier == gate.NONE
+
+
+def test_a_temperature_beside_a_telephone_still_counts() -> None:
+    assert gate.decide("trae 39 de calentura, mi tel es 55 5555 0101").tier == gate.CERTAIN
