@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run train understand evaluate test check format bench lock clean
+.PHONY: help setup run train understand evaluate test chaos check format bench lock clean
 
 PYTHON ?= python3
 ROOT_PYTHON := .venv/bin/python
@@ -44,6 +44,9 @@ evaluate: setup ## IN=labelled.jsonl: accuracy, F1 and confusions, as JSON and a
 test: setup ## install what is missing and run every test
 	@$(PYTHON) tools/setup.py debian
 	@$(ROOT_PYTHON) tools/test.py
+
+chaos: setup ## 2,000 messages while every process is killed ten times, on both databases; CHAOS_SEED=… replays
+	@CHAOS_SIZE=$${CHAOS_SIZE:-full} $(ROOT_PYTHON) -m pytest tests/chaos/test_chaos.py
 
 check: setup ## lint, form and types
 	@status=0; for step in "ruff check ." "ruff format --check ." "mypy"; do \

@@ -30,6 +30,7 @@ def suites() -> list[tuple[str, list[str]]]:
         ("Rasa's test stories", [*rasa, "test", "core", *stories, "--fail-on-prediction-errors"]),
         ("integration tests", [*python, "pytest", "tests/integration"]),
         ("end-to-end tests", [*python, "pytest", "tests/e2e"]),
+        ("chaos", [*python, "pytest", "tests/chaos"]),
     ]
 
 

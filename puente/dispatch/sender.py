@@ -82,10 +82,10 @@ class OutboxLane:
             if turn.wait_until:
                 await queue.release(session, queue.OUTBOX, contact_id, self._worker, next_at=turn.wait_until)
                 return None
+            # Whoever finds the row like this, after a crash or without an answer, gives the status time to come.
+            message.not_before = now + _time_to_reconcile(message)
             message.status, message.attempted_at, message.pair_left = "sending", now, left - 1
             message.attempts += 1
-            # Whoever finds the row like this, after a crash or without an answer, gives the status time to come.
-            message.not_before = now + _growing(RECONCILE_AFTER, 4, message.attempts, MAX_RECONCILE)
             contact = await session.get_one(Contact, contact_id)
             return Step(message, contact, turn.trial, await _read_by_its_author(session, message))
 
@@ -179,6 +179,13 @@ def _concerns_the_number(outcome: Accepted | Refused) -> bool:
     if isinstance(outcome, Accepted):
         return False
     return outcome.code is None or rule_for(outcome.code, outcome.http_status).action in WHOLE_NUMBER
+
+
+def _time_to_reconcile(message: Message) -> timedelta:
+    """Longer after each attempt without an answer. One that was refused is certain, and does not make it longer."""
+    if message.status != "sending" or message.attempted_at is None or message.not_before is None:
+        return RECONCILE_AFTER
+    return min(4 * (message.not_before - message.attempted_at), MAX_RECONCILE)
 
 
 def _growing(first: timedelta, base: int, attempt: int, longest: timedelta) -> timedelta:

@@ -8,9 +8,9 @@ import socket
 from datetime import timedelta
 
 from puente import log
-from puente.db import Database
+from puente.db import TROUBLE, Database
 from puente.dispatch import gate, inbox, media, sender
-from puente.dispatch.lane import Lane, watch
+from puente.dispatch.lane import ERROR_PAUSE_SECONDS, Lane, watch
 from puente.dispatch.presence import Presence
 from puente.dispatch.rasa import Rasa
 from puente.media.store import Folder
@@ -85,10 +85,10 @@ async def run(settings: Settings) -> None:
     for lane in lanes:
         lane.on_finish(wake_all)
     await asyncio.to_thread(decisions.warm_up)  # the first alarm must not wait for the model to load
-    await _free_leases_of_the_dead(database, name)
-    logger.info("worker started", worker=name)
     _end_on_sigterm()
     try:
+        await _wait_for(database, name)
+        logger.info("worker started", worker=name)
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
                 group.create_task(lane.run())
@@ -107,6 +107,16 @@ def _end_on_sigterm() -> None:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+async def _wait_for(database: Database, own_name: str) -> None:
+    """Begin with a database that answers: it may be starting, too, after the same power cut."""
+    while True:
+        try:
+            return await _free_leases_of_the_dead(database, own_name)
+        except TROUBLE as problem:
+            logger.warning("the database does not answer", problem=type(problem).__name__)
+            await asyncio.sleep(ERROR_PAUSE_SECONDS)
 
 
 async def _free_leases_of_the_dead(database: Database, own_name: str) -> None:

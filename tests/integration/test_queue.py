@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from puente.contacts import service as contacts
 from puente.contacts.service import Identity
@@ -235,3 +236,19 @@ async def test_a_lane_that_is_stopped_lets_its_work_finish(database: Database, f
     async with _running(database, work, concurrency=2, lease_seconds=60):
         await asyncio.wait_for(started.wait(), 20)
     assert finished.is_set()
+
+
+async def test_a_worker_that_starts_before_its_database_waits_for_it(
+    database: Database, families: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    async def free_leases(database: Database, own_name: str) -> None:
+        looks.append(own_name)
+        if len(looks) < 3:
+            raise OperationalError("SELECT", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(worker, "ERROR_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(worker, "_free_leases_of_the_dead", free_leases)
+    await worker._wait_for(database, "yo")
+    assert looks == ["yo"] * 3

@@ -94,6 +94,22 @@ async def test_an_unknown_outcome_that_a_status_proves_is_not_sent_again(puente:
     assert (first.status, first.wamid) == ("sent", puente.graph.wamids[0])
 
 
+async def test_the_time_for_a_status_grows_with_lost_answers_and_not_with_refusals(puente: Miniature) -> None:
+    await _family(puente)
+    await _write(puente, "uno")
+    puente.graph.script.extend([131000, 131000, 131000, "lose", "lose"])
+    tries = []
+    while len(tries) < 6:
+        await puente.work("outbox")
+        if len(puente.graph.requests) > len(tries):
+            tries.append(puente.time.now)
+        puente.time.pass_(seconds=1)
+    first_lost, second_lost, accepted = tries[3:]
+    assert second_lost - first_lost == timedelta(seconds=15)
+    assert accepted - second_lost == timedelta(seconds=60)
+    assert puente.graph.texts == ["uno"]
+
+
 async def test_an_unknown_outcome_without_a_status_is_sent_again_once(puente: Miniature) -> None:
     await _family(puente)
     await _write(puente, "uno", "dos")
