@@ -242,9 +242,14 @@ async def _give_to_a_person(session: AsyncSession, row: Message, now: datetime) 
 
 
 async def _apologise_once(session: AsyncSession, row: Message, now: datetime) -> None:
-    """One note per outage: none if the contact got one since its last answered message."""
+    """One note per outage: none if the contact got one since the dialogue last answered it.
+
+    What needed no turn, an alarm that the gate answered for example, is done meanwhile and ends no outage.
+    """
     since = (
-        select(func.max(Message.done_at)).where(Message.contact_id == row.contact_id, Message.direction == "in")
+        select(func.max(Message.done_at)).where(
+            Message.contact_id == row.contact_id, Message.direction == "in", Message.turn_id.is_not(None)
+        )
     ).scalar_subquery()
     query = select(Message.id).where(
         Message.contact_id == row.contact_id,

@@ -79,6 +79,13 @@ async def gather(database: Database, simulator: Simulator, phones: list[str]) ->
     return Evidence(stories, await unfinished(database), quarantined)
 
 
+async def done(database: Database) -> int:
+    """How many of the families' messages are done."""
+    query = select(func.count()).where(Message.direction == "in", Message.status == "done")
+    async with database.reading() as session:
+        return (await session.execute(query)).scalar_one()
+
+
 async def unfinished(database: Database) -> list[str]:
     """Rows and queue entries that still wait for somebody. An alarm that people must be told again does not."""
     waiting_alarm = and_(QueueEntry.lane == ALARM, QueueEntry.ready_at > clock.utcnow() + timedelta(seconds=5))

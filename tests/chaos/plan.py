@@ -45,7 +45,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Kill:
-    """`process` dies once so many messages are written and `delay` seconds have passed, and is away for `away`."""
+    """`process` dies once so many messages are done and `delay` seconds have passed, and is away for `away`.
+
+    Done, not written: families write on while a process loads, and it would be killed whenever it is ready to work.
+    """
 
     process: str
     after: int

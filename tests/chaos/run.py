@@ -1,6 +1,7 @@
 """Carries out a plan: families write through the simulator while the processes are killed and started again."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from tests.chaos import evidence
 from tests.chaos.plan import DATABASE, Kill, Line, Plan
 from tests.chaos.servers import ChaosStack, Postgres
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.3
 QUIET_LOOKS = 4  # so many looks in a row that find nothing to do
 QUIET_SECONDS = 0.7  # between them
 
@@ -29,6 +30,7 @@ class Run:
     simulator: Simulator
     postgres: Postgres | None = None
     written: int = 0
+    done: int = 0  # of those, as far as the last look knew
     killed: dict[str, int] = field(default_factory=dict)
     story: list[str] = field(default_factory=list)  # what was done to the processes, and when
     began: float = field(default_factory=time.monotonic)
@@ -38,7 +40,7 @@ class Run:
         await self.simulator.faults(**self.plan.faults)
         async with asyncio.timeout(self.plan.size.deadline):
             async with asyncio.TaskGroup() as group:
-                for work in [*self._families(), *self._reapers(), self._look_for_crashes()]:
+                for work in [*self._families(), *self._reapers(), self._watch()]:
                     group.create_task(work)
             await self._until_quiet()
 
@@ -72,7 +74,7 @@ class Run:
     async def _reap(self, kills: list[Kill]) -> None:
         """Kill one process again and again, each time once it works: killing what is still loading proves little."""
         for kill in kills:
-            while self.written < kill.after:
+            while self.done < kill.after:
                 await asyncio.sleep(LOOK_SECONDS)
             await asyncio.sleep(kill.delay)
             self._note(f"{kill.process} killed")
@@ -92,10 +94,12 @@ class Run:
         await asyncio.sleep(kill.away)
         await asyncio.to_thread(self.postgres.start)
 
-    async def _look_for_crashes(self) -> None:
-        """Nothing may end by itself, whatever happens to the others."""
-        while self.written < self.plan.size.messages:
+    async def _watch(self) -> None:
+        """Count what is done; and nothing may end by itself, whatever happens to the others."""
+        while self.done < self.plan.size.messages:
             self._check_nothing_ended()
+            with contextlib.suppress(*TROUBLE):
+                self.done = await evidence.done(self.database)
             await asyncio.sleep(LOOK_SECONDS)
 
     def _check_nothing_ended(self) -> None:
@@ -103,7 +107,7 @@ class Run:
             raise RuntimeError(f"{name} ended, and nobody had killed it:\n{self.stack.log(name)[-3000:]}")
 
     def _note(self, what: str) -> None:
-        self.story.append(f"{time.monotonic() - self.began:6.1f} s, message {self.written}: {what}")
+        self.story.append(f"{time.monotonic() - self.began:6.1f} s, {self.written} written, {self.done} done: {what}")
 
     # --------------------------------------------------------------------------------------------- the quiet
 

@@ -200,6 +200,20 @@ async def test_a_family_that_waits_is_told_once_for_each_outage(puente: Miniatur
     assert puente.graph.texts[3:] == [APOLOGY]
 
 
+async def test_an_alarm_answered_meanwhile_is_not_the_end_of_the_outage(puente: Miniature) -> None:
+    puente.rasa.behave = _raises(DOWN)
+    await puente.say("como va mi reporte")
+    for _ in range(6):
+        await puente.work()
+        puente.time.pass_(seconds=5)
+    await puente.say("mi hijo esta convulsionando")  # the gate answers it, without Rasa
+    for _ in range(6):
+        await puente.work()
+        puente.time.pass_(seconds=5)
+    assert puente.graph.texts.count(APOLOGY) == 1
+    assert any("911" in text and text != APOLOGY for text in puente.graph.texts)
+
+
 async def test_a_long_outage_never_counts_as_the_messages_fault(puente: Miniature) -> None:
     puente.rasa.behave = _raises(DOWN)
     await puente.say("hola")
