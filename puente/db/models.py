@@ -3,6 +3,7 @@
 from puente.api.models import ApiToken
 from puente.cases.models import Case, CaseEvent
 from puente.contacts.models import Contact, ContactChange, Handoff
+from puente.contacts.notice import PrivacyNotice
 from puente.media.models import Media
 from puente.messages.models import ButtonPayload, Message, Quarantine, QueueEntry, Status, Webhook
 from puente.safety.models import Alarm, DutyPerson
@@ -19,6 +20,7 @@ __all__ = [
     "Handoff",
     "Media",
     "Message",
+    "PrivacyNotice",
     "Quarantine",
     "QueueEntry",
     "Status",
