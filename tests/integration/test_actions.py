@@ -7,7 +7,7 @@ import pytest
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import casos, conversacion, pedidos, urgencias
+from actions import base, casos, conversacion, pedidos, urgencias
 from puente.cases import service as cases
 from puente.contacts import service as contacts
 from puente.contacts.models import Contact
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def family(database: Database, monkeypatch: pytest.MonkeyPatch) -> Contact:
-    for module in (casos, conversacion, urgencias):
+    for module in (base, casos, conversacion, urgencias):
         monkeypatch.setattr(module, "database", lambda: database)
     return await _contact(database, "5215555550161")
 
@@ -207,7 +207,7 @@ async def test_a_new_session_keeps_a_half_filled_form_and_nothing_else(family: C
     kinds = [event["event"] for event in events]
     assert kinds[0] == "session_started"
     assert kinds[-1] == "action"
-    assert {event["name"] for event in events if event["event"] == "slot"} == {"caso"}
+    assert {event["name"] for event in events if event["event"] == "slot"} == {"caso", "aviso_pendiente"}
     assert "active_loop" in kinds
 
 
