@@ -7,7 +7,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import idiomas, temas
+from actions import idiomas, informacion, licencia, temas
 from actions.base import (
     TO_A_PERSON,
     Events,
@@ -75,6 +75,9 @@ class ActionNoEntendi(Action):
             return answered  # "ahorita no gracias": understood, here where it was asked
         if await _answers_who_she_is(dispatcher, tracker):
             return []
+        for may_be_meant in (licencia.may_be_meant, informacion.may_be_meant):
+            if (begun := may_be_meant(dispatcher, tracker)) is not None:
+                return begun
         failures = _failures_before(tracker)
         likely = meanings.likeliest(tracker.latest_message.get("intent_ranking") or [])
         if failures >= 2:

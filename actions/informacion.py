@@ -44,7 +44,7 @@ class ActionDonacion(Action):
         said = kept(tracker)
         found = donation.find("qué se necesita para donar" if said.text.startswith("/") else said.text)
         if said.intent in ("agendar_donacion", "cambiar_donacion"):
-            dispatcher.utter_message(response="utter_cita_donacion")
+            _answer(dispatcher, donation.get("cita").shown(), known=False)
         elif pressed(tracker) and not found.known:  # a button without words before it
             _answer(dispatcher, donation.get("requisitos").shown(), known=True)
         else:
@@ -100,9 +100,8 @@ class ActionPrivacidad(Action):
         said = kept(tracker)
         if _accepts(tracker):
             return _open(dispatcher, tracker, said, "privacidad")
-        request = privacy.request_in(said.text)
-        if request in ("acceso", "borrar", "correccion"):
-            return _open(dispatcher, tracker, said, "privacidad", opening=texts.get(f"privacidad_{request}"))
+        if (begun := may_be_meant(dispatcher, tracker)) is not None:
+            return begun
         notice = privacy.notice().text(configuration.load().puente_privacy_url)
         found = privacy.find(said.text)
         if pressed(tracker) or any(entry.id == ABOUT_THE_NOTICE for entry in found.entries):
@@ -112,6 +111,16 @@ class ActionPrivacidad(Action):
             _answer(dispatcher, found.text(), known=True)
             return _done(tracker)
         return _offer_to_pass_on(dispatcher, tracker, said, f"{notice}\n\n{found.text()}")
+
+
+def may_be_meant(dispatcher: CollectingDispatcher, tracker: Tracker) -> Events | None:
+    """The case of a plain request about one's own data, even if the whole message was not surely understood."""
+    said = kept(tracker)
+    request = privacy.request_in(said.text)
+    if request not in ("acceso", "borrar", "correccion"):
+        return None
+    about_data = Heard(said.text, "privacidad_datos", said.confidence, said.entities)
+    return _open(dispatcher, tracker, about_data, "privacidad", opening=texts.get(f"privacidad_{request}"))
 
 
 ABOUT_THE_NOTICE = "que_guardan"

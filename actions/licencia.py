@@ -35,7 +35,11 @@ from puente.licences.eligibility import Check
 
 REVIEW, PAPERS, STEPS, DAYS = "Revisar mi caso", "Qué papeles ocupo", "Cómo se saca", "Contar mis días"
 TITLES = {REVIEW: "revision", PAPERS: "papeles", STEPS: "pasos", DAYS: "dias"}
+# The title says which; but WhatsApp takes no two buttons with the same payload, so these only look different.
+PAYLOADS = {REVIEW: "/informacion_licencia", PAPERS: "/informacion_licencia{ }"}
 ENTRIES = {"documentos": "papeles", "como_se_saca": "pasos"}  # what has more to say than an answer
+ABOUT_LICENCES = {"informacion_licencia", "tramitar_licencia", "problema_licencia"}
+LIKELY = 2  # as many meanings as we would offer
 GET_IT = {"title": "Sacar licencia", "payload": "/tramitar_licencia"}
 CHECK, RESULT, COUNT, LIST = "licencia_revision", "licencia_resultado", "licencia_dias", "licencia_papeles"
 
@@ -46,7 +50,7 @@ _ASKS_REVIEW = re.compile(
 _ASKS_DAYS = re.compile(
     r"\b(?:cuant[oa]s?|kuantos|qtos|los)\b.{0,12}\b(?:dias?|licencias?)\b.{0,25}"
     r"\b(?:qued\w+|kedan|llevo|sobran|faltan|restan|usad\w+|gast\w+)|"
-    r"\bme (?:quedan|kedan|sobran|restan)\b.{0,20}\bdias\b|"
+    r"\bme (?:quedan|kedan|sobran|restan)\b.{0,20}\bdias\b|\b[ck]uant[oa]s (?:me|nos) (?:[qk]u?edan|sobran|restan)\b|"
     r"\b(?:contar|cuente|cuenta|sum\w+)\b.{0,12}\bdias\b"
 )
 _ASKS_STEPS = re.compile(r"\bpasos\b|\bpaso a paso\b")
@@ -100,6 +104,18 @@ def begin_guide(dispatcher: CollectingDispatcher, tracker: Tracker, said: Heard)
     return [*temas.begin(tema, tracker), SlotSet("pendiente", None)]
 
 
+def may_be_meant(dispatcher: CollectingDispatcher, tracker: Tracker) -> Events | None:
+    """A message that was not surely understood, when it may be about the licence and asks for a part of the guide."""
+    ranking = tracker.latest_message.get("intent_ranking") or []
+    likely = [entry.get("name") for entry in ranking if entry.get("name") != "nlu_fallback"][:LIKELY]
+    said = heard(tracker)
+    plainly = _ASKS_DAYS.search(plain(said.text)) or _ASKS_REVIEW.search(plain(said.text))
+    if not plainly or not ABOUT_LICENCES & set(likely):
+        return None
+    begun = begin_guide(dispatcher, tracker, said)
+    return [*begun, *temas.go_on_with_form()] if begun else begun
+
+
 def is_a_guide_question(said: Heard, tracker: Tracker) -> bool:
     """Whether words that sound like a request to get the licence only ask for its days, steps or documents."""
     if pressed(tracker):
@@ -143,7 +159,7 @@ def _with_offer(dispatcher: CollectingDispatcher, tracker: Tracker, found: Answe
 
 
 def _button(title: str) -> dict[str, str]:
-    return {"title": title, "payload": "/informacion_licencia"}
+    return {"title": title, "payload": PAYLOADS[title]}
 
 
 # ---- the check of one's own situation

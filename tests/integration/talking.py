@@ -102,6 +102,7 @@ class Talk:
         self._said, self._ran, self._rejected = CollectingDispatcher(), [], False
         self._events.append({"event": "user", "text": text})
         await (self._form_turn() if self.form else self._by_rule())
+        self.last = self._said.messages
         texts = [message.get("text") or message.get("response") or "" for message in self._said.messages]
         titles = [button["title"] for message in self._said.messages for button in message.get("buttons") or []]
         return Said("\n".join(texts), titles, self._ran)

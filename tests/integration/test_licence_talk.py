@@ -92,9 +92,7 @@ async def test_a_bare_no_is_an_answer_and_not_a_stop(talk: Talk) -> None:
 
 
 async def test_a_correction_of_another_answer_is_not_taken_for_this_one(talk: Talk) -> None:
-    await talk.say(
-        "revise mi caso, asegurada y trabajo en una tienda, mi hijo de 13 años, lo diagnosticó el imss", ASK
-    )
+    await talk.say("revise mi caso, asegurada y trabajo en una tienda, mi hijo de 13 años, lo diagnosticó el imss", ASK)
     said = await talk.say("perdon, tiene 12 años")
     assert "cotizando" in said.text
     assert talk.slots["tema"]["revision"]["known"].get("semanas") is None
@@ -177,3 +175,30 @@ async def test_bank_data_alone_is_not_asked_what_it_is_for(talk: Talk) -> None:
     said = await talk.say("012180001234567891", "nlu_fallback")
     assert "no me mande por aquí su CLABE" in said.text
     assert said.titles == []
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ("me dieron 28 dias desde el 5 de octubre, cuantos me quedan", "336 días"),
+        ("me puede revisar mi caso", "patrón"),
+    ],
+)
+async def test_a_plain_wish_is_met_though_the_model_was_not_sure_enough(talk: Talk, said: str, answered: str) -> None:
+    ranking = [{"name": "nlu_fallback", "confidence": 0.7}, {"name": "tramitar_licencia", "confidence": 0.66}]
+    assert answered in (await talk.say(said, "nlu_fallback", intent_ranking=ranking)).text
+
+
+async def test_without_any_sign_of_the_licence_it_is_asked_as_ever(talk: Talk) -> None:
+    ranking = [{"name": "nlu_fallback", "confidence": 0.7}, {"name": "consultar_caso", "confidence": 0.5}]
+    said = await talk.say("me puede revisar mi caso", "nlu_fallback", intent_ranking=ranking)
+    assert "Quiero entenderle bien" in said.text
+
+
+async def test_no_two_buttons_of_one_message_are_the_same_to_whatsapp(talk: Talk) -> None:
+    for words in ("cuanto pagan", "cuales son los pasos", "revise mi caso"):
+        await talk.say(words, ASK)
+        for message in talk.last:
+            payloads = [button["payload"] for button in message.get("buttons") or []]
+            assert len(set(payloads)) == len(payloads)
+            assert all(len(button["title"]) <= 20 for button in message.get("buttons") or [])
