@@ -106,7 +106,7 @@ def _language(code: str, entry: Mapping[str, Any]) -> Language:
         code,
         str(entry["nombre"]),
         indigenous,
-        str(entry.get("respuesta") or ("idioma_indigena" if indigenous else "idioma_otro")),
+        str(entry.get("contesta") or ("idioma_indigena" if indigenous else "idioma_otro")),
         words | common,
         common,
     )

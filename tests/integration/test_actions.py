@@ -198,6 +198,16 @@ async def test_an_action_that_fails_apologises_and_offers_a_person(
     assert "Hablar con alguien" in titles
 
 
+@pytest.mark.parametrize(("topic", "kept"), [("licencia_revision", True), ("licencia_dias", False)])
+async def test_a_new_session_keeps_an_open_question_but_nothing_that_was_only_at_hand(
+    family: Contact, topic: str, kept: bool
+) -> None:
+    tracker = _tracker(family, "aqui sigo", "informar", slots={"tema": {"sobre": topic}}, loop={"name": casos.FORM})
+    events = await conversacion.ActionSessionStart().run(CollectingDispatcher(), tracker, {})
+    assert any(event["event"] == "active_loop" for event in events) is kept
+    assert ("tema" in {event["name"] for event in events if event["event"] == "slot"}) is kept
+
+
 async def test_a_new_session_keeps_a_half_filled_form_and_nothing_else(family: Contact) -> None:
     state = {"kind": "desabasto", "facts": {}}
     tracker = _tracker(
