@@ -7,22 +7,38 @@ from actions.casos import (
     ActionTerminarCaso,
     ValidateFormularioCaso,
 )
-from actions.conversacion import ActionNoEntendi, ActionPasarAPersona, ActionSessionStart, ActionSinPregunta
+from actions.conversacion import (
+    ActionNoEntendi,
+    ActionPasarAPersona,
+    ActionPresentarse,
+    ActionSessionStart,
+    ActionSinPregunta,
+)
+from actions.informacion import ActionDonacion, ActionMinutas, ActionPrivacidad, ActionReunion
+from actions.licencia import ActionLicencia
 from actions.pedidos import ActionContestarOferta, ActionOfrecerPedido, ActionRecordarPedido
+from actions.unidades import ActionUnidad
 from actions.urgencias import ActionUrgencia
 
 __all__ = [
     "ActionAnotarEnCaso",
     "ActionConsultarCaso",
     "ActionContestarOferta",
+    "ActionDonacion",
     "ActionIniciarCaso",
+    "ActionLicencia",
+    "ActionMinutas",
     "ActionNoEntendi",
     "ActionOfrecerPedido",
     "ActionPasarAPersona",
+    "ActionPresentarse",
+    "ActionPrivacidad",
     "ActionRecordarPedido",
+    "ActionReunion",
     "ActionSessionStart",
     "ActionSinPregunta",
     "ActionTerminarCaso",
+    "ActionUnidad",
     "ActionUrgencia",
     "ValidateFormularioCaso",
 ]

@@ -14,7 +14,9 @@ from puente import clock, log
 from puente import settings as configuration
 from puente.cases import matters
 from puente.cases.intake import Heard
+from puente.contacts import notice as notices
 from puente.db import Database
+from puente.knowledge import bank, privacy, texts
 
 logger = log.get("actions")
 Events = list[dict[str, Any]]
@@ -40,7 +42,8 @@ def safely(run: Callable[..., Awaitable[Events]]) -> Callable[..., Awaitable[Eve
     async def guarded(self: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                return await run(self, dispatcher, tracker, domain)
+                begun = await _begin_answer(dispatcher, tracker)
+                return [*begun, *await run(self, dispatcher, tracker, domain)]
         except Exception:
             logger.exception("action failed", action=self.name(), contact=tracker.sender_id)
             dispatcher.messages.clear()
@@ -56,15 +59,67 @@ def safely(run: Callable[..., Awaitable[Events]]) -> Callable[..., Awaitable[Eve
     return guarded
 
 
+async def _begin_answer(dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+    """What goes before any answer: the introduction if it had to wait, and a word to who sends bank data."""
+    if bank.find(_words(tracker)) and texts.get("datos_de_banco") not in _said_in_this_turn(tracker):
+        dispatcher.utter_message(text=texts.get("datos_de_banco"))
+    if tracker.get_slot("aviso_pendiente") and alarm(tracker) == "none":
+        return await _introduce(dispatcher, tracker)
+    return []
+
+
+async def _introduce(dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+    """Who answers here, with the privacy notice, to whom was not given it yet. Without a database it waits."""
+    notice = privacy.notice()
+    try:
+        async with database().transaction() as session:
+            due = await notices.give(
+                session,
+                tracker.sender_id,
+                version=notice.version,
+                source_wamid=message_id(tracker),
+                now=clock.utcnow(),
+            )
+    except Exception:
+        logger.exception("the notice waits", contact=tracker.sender_id)
+        return []
+    if due:
+        url = configuration.load().puente_privacy_url
+        dispatcher.utter_message(text=f"{texts.get('presentacion')}\n\n{notice.text(url)}")
+    said = [("aviso_pendiente", False), ("presentado", due)]
+    return [cast(dict[str, Any], SlotSet(name, value)) for name, value in said]
+
+
+def alarm(tracker: Tracker) -> str:
+    """What the safety gate saw in the last message: "none" when nothing."""
+    return str((tracker.latest_message.get("metadata") or {}).get("alarm", "none"))
+
+
+def _said_in_this_turn(tracker: Tracker) -> str:
+    said: list[str] = []
+    for event in reversed(tracker.events or []):
+        if event["event"] == "user":
+            break
+        if event["event"] == "bot":
+            said.append(event.get("text") or "")
+    return "\n".join(said)
+
+
+def _words(tracker: Tracker) -> str:
+    """The last message as it was written; of a button, its title."""
+    message = tracker.latest_message or {}
+    return str((message.get("metadata") or {}).get("shown_text") or message.get("text") or "")
+
+
 def heard(tracker: Tracker) -> Heard:
-    """The last message as it was understood. A pressed button is understood for sure."""
+    """The last message as it was understood. A pressed button is understood for sure; bank data is left out."""
     message = tracker.latest_message
     intent = message.get("intent") or {}
-    text = (message.get("metadata") or {}).get("shown_text") or message.get("text") or ""
+    text = bank.without(_words(tracker))
     entities = tuple(
         {"entity": entity["entity"], "value": entity.get("value")}
         for entity in message.get("entities", [])
-        if entity.get("value") not in (None, "")
+        if entity.get("value") not in (None, "") and not bank.find(str(entity.get("value")))
     )
     return Heard(text, intent.get("name") or "", float(intent.get("confidence") or 0), entities)
 
@@ -88,6 +143,17 @@ def two_matters(tracker: Tracker) -> tuple[Heard, Heard | None]:
         return said, None
     placed = [entity for entity in tracker.latest_message.get("entities", []) if entity.get("value") not in (None, "")]
     return matters.split(said, placed, second) or (said, None)
+
+
+def language(tracker: Tracker) -> str | None:
+    """The language of the last message, when it surely is not Spanish (bot/channel.py)."""
+    found: str | None = tracker.latest_message.get("language")
+    return found
+
+
+def in_a_form(tracker: Tracker) -> bool:
+    """Whether something is being filled in, or talked about with questions and answers."""
+    return bool((tracker.active_loop or {}).get("name"))
 
 
 def pressed(tracker: Tracker) -> bool:

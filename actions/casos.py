@@ -7,8 +7,10 @@ from rasa_sdk.events import ActionExecutionRejected, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from actions.base import TO_A_PERSON, Events, database, heard, kept, message_id, safely, sent_at
+from actions import idiomas, licencia, temas
+from actions.base import TO_A_PERSON, Events, database, heard, kept, language, message_id, safely, sent_at
 from actions.pedidos import offer_next, put_off_second
+from actions.temas import FORM
 from actions.verificacion import is_proved
 from puente import clock
 from puente.areas import names as areas
@@ -16,12 +18,13 @@ from puente.cases import folio as folios
 from puente.cases import intake as intakes
 from puente.cases import matters
 from puente.cases import service as cases
-from puente.cases.intake import CONFIRMATION, CORRECTION, Intake, Outcome
+from puente.cases.intake import CONFIRMATION, CORRECTION, Heard, Intake, Outcome
 from puente.cases.models import Case
 from puente.contacts import service as contacts
 from puente.knowledge import catalogs, texts
 
-FORM = "formulario_caso"
+FORM_SLOTS = ("caso", "tipo_caso", "tema", "desenlace", "mensaje_leido")
+NOTHING_REGISTERED = "De acuerdo, no registré nada. Si lo necesita más tarde, aquí estoy; solo escríbame."
 MOST_OFFERED = 9  # WhatsApp's lists end at ten rows
 
 
@@ -34,18 +37,33 @@ class ActionIniciarCaso(Action):
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         said = kept(tracker)
-        kind = _kind_of(said.intent)
-        intake = intakes.start(kind, said, sent_at(tracker))
-        if opening := catalogs.kinds()[kind].opening:
-            dispatcher.utter_message(text=opening)
-        return [
-            SlotSet("caso", intake.as_json()),
-            SlotSet("tipo_caso", kind),
-            SlotSet("mensaje_leido", message_id(tracker)),
-            SlotSet("pendiente", None),
-            SlotSet("otro_pedido", put_off_second(tracker) or None),
-            SlotSet("desenlace", None),
-        ]
+        if said.intent == "tramitar_licencia" and licencia.is_a_guide_question(said, tracker):
+            return licencia.begin_guide(dispatcher, tracker, said) or []
+        return begin_case(dispatcher, tracker, said, _kind_of(said.intent))
+
+
+def begin_case(
+    dispatcher: CollectingDispatcher,
+    tracker: Tracker,
+    said: Heard,
+    kind: str,
+    *,
+    opening: str = "",
+    whole: bool = False,
+) -> Events:
+    """Everything that a new case of this kind starts from. `whole`: the words say all that happened."""
+    intake = intakes.start(kind, said, sent_at(tracker), whole_story=whole)
+    if opening := opening or catalogs.kinds()[kind].opening:
+        dispatcher.utter_message(text=opening)
+    return [
+        SlotSet("caso", intake.as_json()),
+        SlotSet("tipo_caso", kind),
+        SlotSet("tema", None),
+        SlotSet("mensaje_leido", message_id(tracker)),
+        SlotSet("pendiente", None),
+        SlotSet("otro_pedido", put_off_second(tracker) or None),
+        SlotSet("desenlace", None),
+    ]
 
 
 class ValidateFormularioCaso(Action):
@@ -59,6 +77,10 @@ class ValidateFormularioCaso(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        if language(tracker):
+            return temas.end("persona")
+        if tema := tracker.get_slot("tema"):
+            return temas.step(dispatcher, tracker, tema)
         state = tracker.get_slot("caso")
         if not state:  # only possible if a conversation was damaged: end the form instead of asking forever
             return [SlotSet("desenlace", "cancelado"), SlotSet("requested_slot", None)]
@@ -81,7 +103,7 @@ class ValidateFormularioCaso(Action):
 
 
 class ActionTerminarCaso(Action):
-    """What the form ends in: the registered case with its folio, nothing, or a person."""
+    """What the form ends in: the registered case with its folio, nothing, a person, or another matter altogether."""
 
     def name(self) -> str:
         return "action_terminar_caso"
@@ -89,19 +111,17 @@ class ActionTerminarCaso(Action):
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         ending, state = tracker.get_slot("desenlace"), tracker.get_slot("caso")
+        tema = tracker.get_slot("tema")
         waiting = matters.waiting(tracker.get_slot("otro_pedido"))
+        if ending == temas.LEFT:
+            return [*(SlotSet(slot, None) for slot in FORM_SLOTS), *temas.as_if_new(tracker)]
         if ending == "confirmado" and state:
             await _register(dispatcher, tracker, Intake.from_json(state))
         elif ending == "persona":
             await _hand_over(dispatcher, tracker, Intake.from_json(state) if state else None, waiting)
-        else:
-            dispatcher.utter_message(
-                text="De acuerdo, no registré nada. Si lo necesita más tarde, aquí estoy; solo escríbame."
-            )
-        cleared = [
-            SlotSet(slot, None)
-            for slot in ("caso", "tipo_caso", "desenlace", "mensaje_leido", "pendiente", "otro_pedido")
-        ]
+        elif ending != temas.CLOSED:
+            dispatcher.utter_message(text=texts.get("licencia_revision_dejada") if tema else NOTHING_REGISTERED)
+        cleared = [SlotSet(slot, None) for slot in (*FORM_SLOTS, "pendiente", "otro_pedido")]
         return cleared if ending == "persona" else [*cleared, *offer_next(dispatcher, waiting)]
 
 
@@ -300,12 +320,19 @@ def _representation(facts: dict[str, Any]) -> str | None:
 async def _hand_over(
     dispatcher: CollectingDispatcher, tracker: Tracker, intake: Intake | None, waiting: list[matters.Request]
 ) -> None:
+    if spoken := language(tracker):
+        async with database().transaction() as session:
+            await idiomas.hand_over(session, dispatcher, tracker.sender_id, spoken, heard(tracker).text)
+        return
     reason = "lo pidió la familia"
+    if tracker.get_slot("tema"):
+        reason += " mientras revisaba si le toca la licencia 140 Bis"
     if intake is not None:
         known = "; ".join(f"{label}: {value}" for label, value in intakes.summary(intake))
         reason += f" mientras hacía un reporte ({catalogs.kinds()[intake.kind].label}). {known}"
     reason += "".join(f". También: “{request['text'][:200]}”" for request in waiting)
     area = catalogs.kinds()[intake.kind].area if intake else "atencion_derechohabiente"
+    area = "prestaciones_economicas" if tracker.get_slot("tema") else area
     async with database().transaction() as session:
         await contacts.request_handoff(session, tracker.sender_id, area=area, reason=reason, now=clock.utcnow())
     dispatcher.utter_message(text=texts.get("pase_a_persona"))

@@ -7,15 +7,27 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import TO_A_PERSON, Events, database, heard, keep, kept, pressed, safely
+from actions import idiomas, informacion, licencia, temas
+from actions.base import (
+    TO_A_PERSON,
+    Events,
+    database,
+    heard,
+    keep,
+    kept,
+    language,
+    pressed,
+    safely,
+)
 from actions.casos import show_cases
 from actions.pedidos import answer_offer
 from actions.verificacion import is_being_asked
 from puente import clock
 from puente.contacts import service as contacts
-from puente.knowledge import meanings, texts
+from puente.knowledge import bank, meanings, texts
 
-CARRIED_SLOTS = ("caso", "tipo_caso", "requested_slot", "mensaje_leido", "otro_pedido")
+CARRIED_SLOTS = ("caso", "tipo_caso", "tema", "requested_slot", "mensaje_leido", "otro_pedido")
+FEW_WORDS = 8
 
 
 class ActionSessionStart(Action):
@@ -26,11 +38,23 @@ class ActionSessionStart(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> list[EventType]:
         events: list[EventType] = [SessionStarted()]
-        form = (tracker.active_loop or {}).get("name")
-        if form:
+        events.append(SlotSet("aviso_pendiente", True))  # perhaps: the first answer looks (actions/base.py)
+        form, tema = (tracker.active_loop or {}).get("name"), tracker.get_slot("tema")
+        if form and (not tema or temas.waits_for_an_answer(tema)):
             events += [SlotSet(slot, tracker.get_slot(slot)) for slot in CARRIED_SLOTS if tracker.get_slot(slot)]
             events.append(ActiveLoop(form))
         return [*events, ActionExecuted("action_listen")]
+
+
+class ActionPresentarse(Action):
+    """Before answers that are only a text: the introduction, when it is due. The other actions bring it themselves."""
+
+    def name(self) -> str:
+        return "action_presentarse"
+
+    @safely
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        return []
 
 
 class ActionNoEntendi(Action):
@@ -41,10 +65,19 @@ class ActionNoEntendi(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        if spoken := language(tracker):
+            async with database().transaction() as session:
+                await idiomas.hand_over(session, dispatcher, tracker.sender_id, spoken, heard(tracker).text)
+            return []
+        if _only_bank_data(tracker):
+            return []
         if (answered := answer_offer(dispatcher, tracker)) is not None:
             return answered  # "ahorita no gracias": understood, here where it was asked
         if await _answers_who_she_is(dispatcher, tracker):
             return []
+        for may_be_meant in (licencia.may_be_meant, informacion.may_be_meant):
+            if (begun := may_be_meant(dispatcher, tracker)) is not None:
+                return begun
         failures = _failures_before(tracker)
         likely = meanings.likeliest(tracker.latest_message.get("intent_ranking") or [])
         if failures >= 2:
@@ -87,7 +120,7 @@ class ActionSinPregunta(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        if await _answers_who_she_is(dispatcher, tracker):
+        if await _answers_who_she_is(dispatcher, tracker) or _only_bank_data(tracker):
             return []
         dispatcher.utter_message(
             text=texts.get("dato_suelto"),
@@ -107,6 +140,12 @@ async def _answers_who_she_is(dispatcher: CollectingDispatcher, tracker: Tracker
             return False
         await show_cases(session, dispatcher, tracker)
     return True
+
+
+def _only_bank_data(tracker: Tracker) -> bool:
+    """Whether the message holds little else than bank data, about which the word has been said (actions/base.py)."""
+    said = heard(tracker).text
+    return bank.OMITTED in said and len(said.replace(bank.OMITTED, "").split()) <= FEW_WORDS
 
 
 def _failures_before(tracker: Tracker) -> int:

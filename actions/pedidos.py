@@ -6,12 +6,13 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import Events, as_request, heard, kept, message_id, recent, safely, two_matters
+from actions.base import Events, as_request, heard, in_a_form, kept, message_id, recent, safely, two_matters
 from puente.cases import matters
 from puente.cases.intake import says_not_now, says_yes
 from puente.knowledge import catalogs, meanings, texts
 
-OFFERING = ("action_terminar_caso", "action_ofrecer_pedido", "action_contestar_oferta")  # after these, "sí" answers us
+# After these, "sí" answers us.
+OFFERING = ("action_terminar_caso", "action_ofrecer_pedido", "action_contestar_oferta")
 
 
 def put_off_second(tracker: Tracker) -> list[matters.Request]:
@@ -37,7 +38,7 @@ def say_it_waits(dispatcher: CollectingDispatcher, requests: list[matters.Reques
     """Tell that these are not forgotten."""
     labels = [label for request in requests if (label := _label(request["intent"]))]
     about = f" ({' y '.join(dict.fromkeys(labels))})" if labels else ""
-    dispatcher.utter_message(text=f"Eso también lo vemos{about}, en cuanto terminemos este reporte.")
+    dispatcher.utter_message(text=f"Eso también lo vemos{about}, en cuanto terminemos con esto.")
 
 
 class ActionOfrecerPedido(Action):
@@ -49,8 +50,8 @@ class ActionOfrecerPedido(Action):
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         queue = put_off_second(tracker)
-        if not (tracker.active_loop or {}).get("name"):
-            return offer_next(dispatcher, queue)
+        if not in_a_form(tracker):
+            return offer_next(dispatcher, queue) or _drop_old_offer(tracker)
         before = matters.waiting(tracker.get_slot("otro_pedido"))
         if new := queue[len(before) :]:
             say_it_waits(dispatcher, new)
@@ -109,10 +110,18 @@ def _on_offer(tracker: Tracker) -> matters.Request | None:
     return request if last in OFFERING else None
 
 
+def _drop_old_offer(tracker: Tracker) -> Events:
+    """An offer of an earlier message is not what a "sí" means after this one."""
+    request = tracker.get_slot("pendiente")
+    old = request and request.get("intent") and request.get("de") != message_id(tracker)
+    return [SlotSet("pendiente", None)] if old else []
+
+
 def _as_if_pressed(tracker: Tracker, request: matters.Request) -> Events:
     """A "sí" means what the button says: the same message again, so that the same rule goes on from here."""
     text, wamid = f"/{request['intent']}", message_id(tracker)
-    metadata = {**(tracker.latest_message.get("metadata") or {}), "shown_text": heard(tracker).text}
+    shown = request.get("boton") or heard(tracker).text
+    metadata = {**(tracker.latest_message.get("metadata") or {}), "shown_text": shown}
     intent = {"name": request["intent"], "confidence": 1.0}
     parse = {"text": text, "intent": intent, "entities": [], "message_id": wamid, "metadata": metadata}
     said = {"event": "user", "timestamp": None, "text": text, "message_id": wamid, "metadata": metadata}

@@ -6,7 +6,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import select
 
-from actions.base import TO_A_PERSON, Events, database, heard, keep, message_id, safely
+from actions.base import TO_A_PERSON, Events, alarm, database, heard, in_a_form, keep, message_id, safely
 from puente import clock
 from puente.knowledge import meanings, texts
 from puente.messages.models import Message
@@ -24,10 +24,10 @@ class ActionUrgencia(Action):
 
     @safely
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
-        alarm = (tracker.latest_message.get("metadata") or {}).get("alarm", "none")
-        if alarm == "resumed":
+        seen = alarm(tracker)
+        if seen == "resumed":
             return _take_up_the_rest(dispatcher, tracker)
-        if alarm != "none":
+        if seen != "none":
             return []
         kind = "suicidio" if heard(tracker).intent == "crisis_emocional" else "dicho_por_la_familia"
         async with database().transaction() as session:
@@ -41,7 +41,7 @@ class ActionUrgencia(Action):
 
 def _take_up_the_rest(dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
     """The danger is dealt with: offer what else the message was about, if it was about anything else."""
-    if (tracker.active_loop or {}).get("name"):
+    if in_a_form(tracker):
         return []  # the form asks its question again
     ranking = tracker.latest_message.get("intent_ranking") or []
     rest = [entry for entry in ranking if entry.get("name") not in ALARMS and entry.get("confidence", 0) >= LIKELY]

@@ -20,6 +20,7 @@ from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
 from rasa.core.exceptions import AgentNotReady
 from rasa.core.lock_store import LockError
 from rasa.core.tracker_store import FailSafeTrackerStore, TrackerStore
+from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.events import BotUttered, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from sanic import Blueprint
@@ -28,6 +29,7 @@ from sanic.response import HTTPResponse
 
 from bot.action_server import ActionFailed, ActionServerDown, StrictActionServer, check_answers_quickly
 from bot.conversation_store import ConversationStore, StoreUnavailable, plain, recent_events
+from puente.knowledge import languages
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ REPLY_KEYS = ("text", "buttons", "image", "custom")
 LEADING_SLASHES = re.compile(
     r"^[\s/／\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff]+"
 )
+ALARMS = ("urgencia_medica", "crisis_emocional")  # understood as such in any language, they stay what they are
 NOTHING_LEFT = "?"  # a message of slashes only; the pipeline need not cope with an empty one
 
 
@@ -181,10 +184,21 @@ async def _handle(agent: Agent, message: Incoming) -> dict[str, Any]:
         message_id=message.message_id,
         metadata=message.metadata,
     )
-    heard.parse_data = await processor.parse_message(heard)
+    heard.parse_data = in_another_language(await processor.parse_message(heard))
     parse = as_parse(heard.parse_data)  # before the dialogue can change it
     await processor.handle_message(heard)
     return {"replies": output.replies, "parse": parse}
+
+
+def in_another_language(parse: dict[str, Any]) -> dict[str, Any]:
+    """The parse, marked as not understood when the message is not in Spanish: what the model makes of it is chance."""
+    text, intent = parse.get("text") or "", parse.get("intent") or {}
+    language = None if text.startswith("/") or intent.get("name") in ALARMS else languages.detect(text)
+    if language is None:
+        return parse
+    doubt = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": 1.0}
+    ranking = [doubt, *(parse.get("intent_ranking") or [])]
+    return {**parse, "intent": doubt, "intent_ranking": ranking, "entities": [], "language": language}
 
 
 def earlier_turn(tracker: DialogueStateTracker, message_id: str) -> dict[str, Any] | None:

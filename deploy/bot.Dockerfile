@@ -36,6 +36,9 @@ WORKDIR /app
 COPY config.yml domain.yml endpoints.yml credentials.yml ./
 COPY data data
 COPY bot bot
+# The one module of Puente that the channel imports: which language a message is in.
+COPY puente/__init__.py puente/__init__.py
+COPY puente/knowledge/__init__.py puente/knowledge/languages.py puente/knowledge/
 RUN python -m compileall -q bot
 
 FROM base AS model

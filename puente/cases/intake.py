@@ -100,12 +100,12 @@ def fact_types() -> dict[str, FactType]:
     }
 
 
-def start(kind: str, heard: Heard, now: datetime) -> Intake:
-    """A new case with everything that its first message already says."""
+def start(kind: str, heard: Heard, now: datetime, *, whole_story: bool = False) -> Intake:
+    """A new case with everything that its first message already says; `whole_story`: it says all, however short."""
     intake = Intake(kind)
     _remember(intake, heard.text)
     _apply(intake, _found(intake, heard, now), heard)
-    if "detalle" in catalogs.kinds()[kind].required and len(heard.text.split()) >= WORDS_OF_A_STORY:
+    if "detalle" in catalogs.kinds()[kind].required and (whole_story or len(heard.text.split()) >= WORDS_OF_A_STORY):
         _set(intake, "detalle", heard.text.strip(), heard.text)
     intake.asking = _next(intake)
     return intake
@@ -169,13 +169,13 @@ def spanish_date(day: date) -> str:
 
 def _answer(intake: Intake, heard: Heard, now: datetime) -> Outcome:
     asked = intake.asking or ""
-    if chosen := _chosen(intake.candidates.get(asked, []), heard.text):
+    if chosen := choose(intake.candidates.get(asked, []), heard.text):
         _set(intake, asked, chosen, heard.text)
         return _go_on(intake, heard)
     elsewhere = _is_about_something_else(intake, heard)
     found = _found(intake, heard, now)
     # A question about another hospital does not move the report there.
-    answers = asked in found or not (elsewhere and _is_a_question(heard.text))
+    answers = asked in found or not (elsewhere and is_a_question(heard.text))
     if found and answers and _apply(intake, found, heard):
         return _go_on(intake, heard)
     if _does_not_know(asked, heard):
@@ -195,7 +195,7 @@ def _answer(intake: Intake, heard: Heard, now: datetime) -> Outcome:
 
 def _at_the_summary(intake: Intake, heard: Heard, now: datetime) -> Outcome:
     elsewhere = _is_about_something_else(intake, heard)
-    found = {} if elsewhere and _is_a_question(heard.text) else _found(intake, heard, now)
+    found = {} if elsewhere and is_a_question(heard.text) else _found(intake, heard, now)
     if found and _apply(intake, found, heard, at_summary=True):
         return _go_on(intake, heard)
     corrects = heard.intent == "negar" or _wants_to_correct(heard.text)
@@ -391,7 +391,7 @@ def _whole_text(asked: str, heard: Heard, now: datetime) -> dict[str, Any]:
     if fact.entity is None:
         return {asked: text}
     if fact.entity in _AS_WRITTEN:
-        return {} if _is_a_question(text) else {asked: text}
+        return {} if is_a_question(text) else {asked: text}
     if fact.entity == "telefono" and _THIS_PHONE.search(_plain(text)):
         return {asked: "el mismo de este chat"}
     resolution = resolve.resolve(fact.entity, text, now=now, context=text)
@@ -400,7 +400,7 @@ def _whole_text(asked: str, heard: Heard, now: datetime) -> dict[str, Any]:
     return {asked: Doubt(list(resolution.candidates), text)} if resolution.candidates and not fact.several else {}
 
 
-def _chosen(candidates: list[str], text: str) -> str | None:
+def choose(candidates: list[str], text: str) -> str | None:
     """The candidate that an answer picks: its place, the button's title, or the only one that has all its words."""
     answer = _plain(text).rstrip("….")
     if not candidates or not answer:
@@ -481,6 +481,7 @@ _NOT_NOW = re.compile(
     r"(\s+(no|mejor|ahora|ahorita|por|el|momento|hoy|todavia|gracias|muchas|asi|esta|bien|joven|señorita|senorita|luego"
     r"|despues|le|digo|escribo|aviso|vemos|lo))*"
 )
+_LATER = re.compile(r"\b(luego|lueguito|despues|al rato|mas tarde|otro dia|otro ratito|manana)\b")
 _CANCELS = re.compile(
     r"\b(cancel(a|e|o|ar)(l[oa])?|dej(e|a)l[oa]( asi)?|olvid(e|a)l[oa]|ya no quiero|mejor (ya )?no|no quiero seguir"
     r"|no (lo )?(envie|mande))\b"
@@ -527,6 +528,19 @@ def says_not_now(text: str) -> bool:
     return bool(_NOT_NOW.fullmatch(_bare(text)))
 
 
+def gives_up(heard: Heard) -> bool:
+    """Whether the words stop what is being asked: "cancele", "ya no quiero", "mejor luego"; a bare "no" answers."""
+    if heard.intent == "cancelar" and heard.confidence >= SURE:
+        return True
+    later = says_not_now(heard.text) and bool(_LATER.search(_plain(heard.text)))
+    return later or bool(_CANCELS.search(_plain(heard.text)))
+
+
+def is_elsewhere(heard: Heard) -> bool:
+    """Whether a message surely is about a matter of its own, and not small talk around an answer."""
+    return heard.intent not in _NOT_DIGRESSIONS and heard.confidence >= SURE
+
+
 def _does_not_know(asked: str, heard: Heard) -> bool:
     """Whether the answer is "no sé" or the like. In a story "no se presentó el doctor" means something else."""
     plain = _bare(heard.text)
@@ -565,7 +579,8 @@ def _is_vague(name: str, words: str) -> bool:
     return bool(pattern and pattern.fullmatch(_plain(words)))
 
 
-def _is_a_question(text: str) -> bool:
+def is_a_question(text: str) -> bool:
+    """Whether the words ask something rather than answer."""
     opening = r"((y|oiga|disculpe|perdon|una pregunta|joven|senorita),? )*"
     asks = r"(que|como|cuando|a que|cual|cuanto|quien|por ?que|para que|donde)"
     return "?" in text or bool(re.match(rf"{opening}{asks}\b", _plain(text)))
@@ -573,9 +588,7 @@ def _is_a_question(text: str) -> bool:
 
 def _is_about_something_else(intake: Intake, heard: Heard) -> bool:
     """Whether the message leaves the form for a moment: a question or another matter, surely understood."""
-    if heard.intent in _NOT_DIGRESSIONS or heard.confidence < SURE:
-        return False
-    if heard.intent == catalogs.kinds()[intake.kind].intent:
+    if not is_elsewhere(heard) or heard.intent == catalogs.kinds()[intake.kind].intent:
         return False
     return not _tells_a_story(intake, heard)
 

@@ -4,6 +4,7 @@ from puente.api.models import ApiToken
 from puente.cases.models import Case, CaseEvent
 from puente.contacts.consent import Consent
 from puente.contacts.models import Contact, ContactChange, Handoff
+from puente.contacts.notice import PrivacyNotice
 from puente.media.models import Media
 from puente.messages.costs import Cost
 from puente.messages.models import ButtonPayload, Message, Quarantine, QueueEntry, Status, Webhook
@@ -25,6 +26,7 @@ __all__ = [
     "Media",
     "Message",
     "NumberState",
+    "PrivacyNotice",
     "Quarantine",
     "QueueEntry",
     "Status",

@@ -137,8 +137,11 @@ def ask(check: Check) -> Question | None:
 def answer(check: Check, text: str, now: datetime, *, intent: str = "") -> None:
     """Take in an answer. One that is not understood is asked once more; the second time it counts as not known."""
     asked = check.asking
-    _learn(check, text, now)
+    learned = _learn(check, text, now)
     if asked is None or asked in check.known:
+        return
+    if learned and situation.corrects(text):  # it was about an earlier answer: the question is put again, not counted
+        check.asked.pop()
         return
     value = _chosen(topics()[asked], text) or situation.read(asked, text, now, intent=intent)
     if value is None and (check.asked.count(asked) > 1 or len(check.asked) >= MOST_QUESTIONS):
@@ -180,10 +183,11 @@ def _decided(check: Check) -> bool:
     return any(topics()[name].motivos[value].lleva == "no" for name, value in check.known.items())
 
 
-def _learn(check: Check, text: str, now: datetime) -> None:
+def _learn(check: Check, text: str, now: datetime) -> bool:
     """Everything that a message says about the situation, asked or not. A later word corrects an earlier one."""
-    for name, value in situation.volunteered(text, now).items():
-        check.known[name] = value
+    found = situation.volunteered(text, now)
+    check.known.update(found)
+    return bool(found)
 
 
 def _chosen(topic: Topic, text: str) -> str | None:

@@ -14,6 +14,7 @@ _CHILD = (
     r"sobrin[oa]|herman[oa]|plebe|cipote|guerrer[oa]|adolescente|muchach[oa]|criatura|gord[oa])"
 )
 _AGE = r"(\d{1,2})\s*(?:anos?|anitos?|a\b|meses|mesesitos)"
+_CORRECTS = re.compile(r"\b(?:perdon|disculpe|me equivo\w+|quise decir|mas bien|corrij\w+|mejor dicho|digo)\b")
 _YES = re.compile(
     r"^(?:si|sii+|sip|simon|claro|asi es|correcto|afirmativo|aja|por supuesto|efectivamente|a huevo)\b|^ya$"
 )
@@ -53,6 +54,11 @@ def read(topic: str, text: str, now: datetime, *, intent: str = "") -> str | Non
     if _DOES_NOT_KNOW.search(said):
         return "no_se"
     return _yes_or_no(topic, said, intent)
+
+
+def corrects(text: str) -> bool:
+    """Whether the words take back something said before."""
+    return bool(_CORRECTS.search(_spelled(text)))
 
 
 def age_group(age: str | None) -> str | None:
@@ -118,6 +124,10 @@ def _age_of_the_child(text: str, said: str, now: datetime) -> str | None:
         rf"\b{_CHILD}\b(?:(?!\b(?:yo|tengo|llevo|lleva|hace|desde|trabaja)\b)[^.,;\n]){{0,40}}?\b{_AGE}", said
     )
     near = near or re.search(rf"\b{_AGE}(?: y medio)? (?:tiene |cumplidos )?(?:mi|el|la|de) (?:\w+ )?{_CHILD}\b", said)
+    if near is None and _CORRECTS.search(said):  # "perdón, tiene 15 años": who else
+        near = re.search(
+            rf"\b(?:tiene|cumplio|son|eran) (?:como )?{_AGE}(?!.{{0,20}}\b(?:cotiz|trabaj|llev|asegur))", said
+        )
     return _age_said(near.group(), said) if near else None
 
 

@@ -13,7 +13,7 @@ import requests
 from rasa.shared.core.events import ActionExecuted, BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.channel import BadRequest, as_parse, as_reply, earlier_turn, incoming
+from bot.channel import BadRequest, as_parse, as_reply, earlier_turn, in_another_language, incoming
 from tests.bot import tiny_bot
 from tests.bot.conftest import free_port
 
@@ -277,3 +277,19 @@ def test_with_a_model_that_cannot_be_loaded_it_is_alive_but_not_ready(trained: P
         assert running.turn(request(text="hola")).status_code == 503
     finally:
         running.kill()
+
+
+def test_a_message_in_another_language_is_marked_and_left_to_the_actions() -> None:
+    parse = {"text": "my son is sick", "intent": {"name": "saludo", "confidence": 0.9}, "entities": []}
+    marked = in_another_language(parse)
+    assert (marked["intent"]["name"], marked["language"]) == ("nlu_fallback", "en")
+    assert as_parse(marked)["language"] == "en"  # the staff sees it
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [("mi hijo esta malito", "saludo"), ("my son is not breathing", "urgencia_medica"), ("/afirmar", "afirmar")],
+)
+def test_spanish_an_alarm_and_a_button_stay_what_they_are(text: str, intent: str) -> None:
+    parse = {"text": text, "intent": {"name": intent, "confidence": 0.9}}
+    assert in_another_language(parse) is parse

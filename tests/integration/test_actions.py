@@ -7,7 +7,7 @@ import pytest
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import casos, conversacion, pedidos, urgencias
+from actions import base, casos, conversacion, pedidos, urgencias
 from puente.cases import service as cases
 from puente.contacts import service as contacts
 from puente.contacts.models import Contact
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def family(database: Database, monkeypatch: pytest.MonkeyPatch) -> Contact:
-    for module in (casos, conversacion, urgencias):
+    for module in (base, casos, conversacion, urgencias):
         monkeypatch.setattr(module, "database", lambda: database)
     return await _contact(database, "5215555550161")
 
@@ -198,6 +198,16 @@ async def test_an_action_that_fails_apologises_and_offers_a_person(
     assert "Hablar con alguien" in titles
 
 
+@pytest.mark.parametrize(("topic", "kept"), [("licencia_revision", True), ("licencia_dias", False)])
+async def test_a_new_session_keeps_an_open_question_but_nothing_that_was_only_at_hand(
+    family: Contact, topic: str, kept: bool
+) -> None:
+    tracker = _tracker(family, "aqui sigo", "informar", slots={"tema": {"sobre": topic}}, loop={"name": casos.FORM})
+    events = await conversacion.ActionSessionStart().run(CollectingDispatcher(), tracker, {})
+    assert any(event["event"] == "active_loop" for event in events) is kept
+    assert ("tema" in {event["name"] for event in events if event["event"] == "slot"}) is kept
+
+
 async def test_a_new_session_keeps_a_half_filled_form_and_nothing_else(family: Contact) -> None:
     state = {"kind": "desabasto", "facts": {}}
     tracker = _tracker(
@@ -207,7 +217,7 @@ async def test_a_new_session_keeps_a_half_filled_form_and_nothing_else(family: C
     kinds = [event["event"] for event in events]
     assert kinds[0] == "session_started"
     assert kinds[-1] == "action"
-    assert {event["name"] for event in events if event["event"] == "slot"} == {"caso"}
+    assert {event["name"] for event in events if event["event"] == "slot"} == {"caso", "aviso_pendiente"}
     assert "active_loop" in kinds
 
 

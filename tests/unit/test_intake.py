@@ -139,7 +139,7 @@ def test_an_ambiguous_hospital_is_settled_by_its_city() -> None:
 def test_an_ambiguous_hospital_is_settled_by_the_button() -> None:
     talk = Talk("no ay citarabina en el hgz 1", medicamento="citarabina", unidad="hgz 1")
     for candidate in talk.intake.candidates["unidad"]:
-        assert intakes._chosen(talk.intake.candidates["unidad"], candidate) == candidate
+        assert intakes.choose(talk.intake.candidates["unidad"], candidate) == candidate
 
 
 def test_an_ambiguous_answer_without_an_entity_becomes_a_choice_too() -> None:
@@ -150,12 +150,12 @@ def test_an_ambiguous_answer_without_an_entity_becomes_a_choice_too() -> None:
 
 def test_the_place_in_the_list_is_an_answer() -> None:
     candidates = ["HGZ 1, Colima", "HGZ 1, Durango", "HGZ 1, Oaxaca"]
-    assert intakes._chosen(candidates, "la primera") == "HGZ 1, Colima"
-    assert intakes._chosen(candidates, "el segundo") == "HGZ 1, Durango"
-    assert intakes._chosen(candidates, "la última") == "HGZ 1, Oaxaca"
-    assert intakes._chosen(candidates, "la 1") is None
-    assert intakes._chosen(candidates, "el de oaxaca") == "HGZ 1, Oaxaca"
-    assert intakes._chosen(candidates, "") is None
+    assert intakes.choose(candidates, "la primera") == "HGZ 1, Colima"
+    assert intakes.choose(candidates, "el segundo") == "HGZ 1, Durango"
+    assert intakes.choose(candidates, "la última") == "HGZ 1, Oaxaca"
+    assert intakes.choose(candidates, "la 1") is None
+    assert intakes.choose(candidates, "el de oaxaca") == "HGZ 1, Oaxaca"
+    assert intakes.choose(candidates, "") is None
 
 
 def test_the_same_ambiguous_words_again_and_again_do_not_turn_in_a_circle() -> None:
