@@ -13,7 +13,7 @@ from puente.knowledge.spelling import listed, plain
 
 PATIENCE = timedelta(seconds=1.2)  # from the last message's arrival
 MOST_PATIENCE = timedelta(seconds=5)  # from the first one's
-CLOSE_TOGETHER = timedelta(seconds=10)  # between one message and the next, by WhatsApp's clock
+CLOSE_TOGETHER = timedelta(seconds=10)  # from the first to the last of a turn, by WhatsApp's clock
 MOST_PARTS = 8
 MOST_CHARACTERS = 1000
 # Words that only open a conversation, and words after which a sentence goes on.
@@ -30,6 +30,7 @@ GOES_ON = listed(
 WHOLE = listed("si no ya ok va sale gracias bien listo claro correcto exacto ninguno ninguna nada ayuda menu")
 COMMANDS = listed("baja alta stop cancelar ayuda menu reiniciar")
 _CUT = re.compile(r"(\.\.+|…|[,:;\-–(])\s*$")
+_QUESTION = re.compile(r"\?\s*$")
 _ENDED = re.compile(r"[.!?)»\"]\s*$")
 MOST_WORDS_OPENING, MOST_WORDS_CUT = 6, 12
 
@@ -89,13 +90,23 @@ def unfinished(text: str) -> bool:
     words = re.findall(r"[^\W\d_]+|\d+", plain(text))
     if not words:
         return False
-    if len(words) == 1 and words[0] in WHOLE:
+    if says_it_all(text):
         return False
     if len(words) <= MOST_WORDS_OPENING and all(word in OPENERS for word in words):
         return True
     if len(words) > MOST_WORDS_CUT:
         return False
     return bool(_CUT.search(text)) or (not _ENDED.search(text) and words[-1] in GOES_ON)
+
+
+def says_it_all(text: str) -> bool:
+    """A question, or a bare yes or no: what comes after it is another matter."""
+    return bool(_QUESTION.search(text)) or _is_bare_answer(text)
+
+
+def _is_bare_answer(text: str) -> bool:
+    words = re.findall(r"[^\W\d_]+|\d+", plain(text))
+    return len(words) == 1 and words[0] in WHOLE
 
 
 def _together(parts: Sequence[Part]) -> list[Part]:
@@ -105,8 +116,9 @@ def _together(parts: Sequence[Part]) -> list[Part]:
         return group
     for part in parts[1:]:
         length = sum(len(member.text) for member in group) + len(part.text)
-        close = part.sent_at - group[-1].sent_at <= CLOSE_TOGETHER
-        if not part.joins or not close or length > MOST_CHARACTERS or len(group) == MOST_PARTS:
+        close = part.sent_at - group[0].sent_at <= CLOSE_TOGETHER
+        stands_alone = says_it_all(group[-1].text) or _is_bare_answer(part.text)
+        if not part.joins or not close or stands_alone or length > MOST_CHARACTERS or len(group) == MOST_PARTS:
             break
         group.append(part)
     return group

@@ -110,3 +110,16 @@ def test_a_turn_that_was_begun_is_repeated_as_it_was_whatever_came_since(parts: 
 def test_a_clock_that_runs_ahead_keeps_nobody_waiting_for_long() -> None:
     part = Part(1, "buenas", START, START + timedelta(hours=2), True)
     assert plan([part], START) == Wait(START + bursts.PATIENCE)
+
+
+def test_after_an_outage_questions_and_answers_do_not_run_together() -> None:
+    said = ["no hay prednisona", "sí", "¿qué es la licencia 140 bis?", "oiga", "¿cuándo es la junta?", "gracias"]
+    moments = [START + timedelta(seconds=at) for at in range(len(said))]
+    parts = [Part(at, text, moments[at], moments[at], True) for at, text in enumerate(said)]
+    turns = []
+    while parts:
+        go = plan(parts, START + timedelta(minutes=5))
+        assert isinstance(go, Go)
+        turns.append([said[at] for at in go.ids])
+        parts = [part for part in parts if part.id not in go.ids]
+    assert turns == [[said[0]], [said[1]], [said[2]], said[3:5], [said[5]]]
