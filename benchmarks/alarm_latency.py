@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--alarms", type=int, default=200)
     parser.add_argument("--together", type=int, default=20, help="families at once in the second half")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, Stack(Path(home)) as stack:
+    with tempfile.TemporaryDirectory() as home, Stack(Path(home), watching=False) as stack:
         for name in ("rasa", "actions"):
             stack.kill(name)
         return asyncio.run(measure(stack.simulator_url, options.alarms, options.together))

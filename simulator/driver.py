@@ -47,7 +47,9 @@ class Simulator:
 
     def __init__(self, url: str | None = None, http: httpx.AsyncClient | None = None) -> None:
         url = url or f"http://127.0.0.1:{configuration.load().simulator_port}"
-        self._http = http or httpx.AsyncClient(base_url=url, timeout=30, trust_env=False)
+        # The server ends a connection after 5 s without use; ours are given up before, or one dies under a request.
+        limits = httpx.Limits(keepalive_expiry=2)
+        self._http = http or httpx.AsyncClient(base_url=url, timeout=30, trust_env=False, limits=limits)
 
     async def __aenter__(self) -> Self:
         return self

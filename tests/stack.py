@@ -6,6 +6,7 @@
     stack.restart("rasa")            it runs and answers again
 
 When strace may be used, every connection that any of the processes asks for is written down: `stack.connections()`.
+Measurements do without (`watching=False`): each sending costs two switches to strace.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ HEALTH = {"rasa": "/webhooks/puente/health", "actions": "/health", "simulator": 
 class Stack:
     """Simulator, action server, Rasa, worker and web. Use it in a `with` block."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, *, watching: bool = True, **environment: str) -> None:
         ports = {name: str(free_port()) for name in ("PUENTE_PORT", "RASA_PORT", "ACTIONS_PORT", "SIMULATOR_PORT")}
         self.home = home
         self.environment = {"PUENTE_HOME": str(home), **ports, **environment}
@@ -43,7 +44,7 @@ class Stack:
         self._programs = {program.name: program for program in supervisor.programs(self.settings)}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._starts = 0
-        self.watching = can_watch()
+        self.watching = watching and can_watch()
         self.api: httpx.Client
 
     def __enter__(self) -> "Stack":
@@ -140,6 +141,15 @@ class Stack:
     def connections(self) -> list[Connection]:
         """Every connection that a process has asked for since the start. Empty when strace cannot be used."""
         return [found for path in sorted(self.home.glob("connections-*.txt")) for found in read_connections(path)]
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """The processor's time that each running program has used since its start. Of Linux only."""
+        tick = os.sysconf("SC_CLK_TCK")
+        spent = {}
+        for name, process in self._running.items():
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            spent[name] = sum(int(field) for field in fields[11:15]) / tick  # its own and its children's
+        return spent
 
     def _answers(self, name: str) -> bool:
         try:

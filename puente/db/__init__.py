@@ -1,5 +1,7 @@
 """The database: one engine, sessions, and the declarative base that every package's models share."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
@@ -23,6 +25,7 @@ NAMING = {
 
 
 IDLE_SECONDS = 60
+SQLITE_CONNECTIONS = 30
 # The database is away, locked or ended a deadlock: the same work may succeed later.
 TROUBLE = (OperationalError, InterfaceError)
 
@@ -69,7 +72,10 @@ def create_engine(url: str) -> AsyncEngine:
             # A process that hangs in the middle of a transaction must not lock a family's rows for ever.
             connect_args={"options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"},
         )
-    engine = create_async_engine(address, connect_args={"timeout": 30}, hide_parameters=True)
+    # Connections are kept: one beyond the pool's size would be a new thread and four pragmas each time.
+    engine = create_async_engine(
+        address, connect_args={"timeout": 30}, hide_parameters=True, pool_size=SQLITE_CONNECTIONS, max_overflow=0
+    )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -89,16 +95,21 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 class Database:
-    """Holds the engine and opens transactions."""
+    """Holds the engine and opens transactions.
+
+    SQLite has one writer at a time, and one that finds it busy sleeps for up to a tenth of a second before it looks
+    again, however soon it becomes free. So the writers of one process queue here, in order, and are woken at once.
+    """
 
     def __init__(self, url: str) -> None:
         self.engine = create_engine(url)
+        self._writing = asyncio.Lock() if self.engine.dialect.name == "sqlite" else contextlib.nullcontext()
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose transaction commits at the end of the block, or rolls back on an exception."""
-        async with self._sessions() as session, session.begin():
+        async with self._writing, self._sessions() as session, session.begin():
             yield session
 
     @asynccontextmanager

@@ -1,5 +1,6 @@
 """The gate's lane: every inbound message is looked at for danger at once, whoever owns the conversation."""
 
+import asyncio
 from datetime import datetime
 
 from sqlalchemy import select
@@ -27,17 +28,31 @@ class GateLane:
 
     async def work(self, contact_id: str) -> None:
         """Look at every message of the contact that nobody has looked at."""
+        while not await self._settle(contact_id, await self._decide(contact_id)):
+            pass  # another message came while these were decided about
+
+    async def _decide(self, contact_id: str) -> dict[int, gate.Verdict]:
+        """What each message says, by its id: before the transaction, which must not wait for it, and in a thread."""
+        async with self._database.reading() as session:
+            messages = await _unseen(session, contact_id)
+        return await asyncio.to_thread(lambda: {message.id: _verdict(message) for message in messages})
+
+    async def _settle(self, contact_id: str, verdicts: dict[int, gate.Verdict]) -> bool:
+        """Act on the verdicts and pass the contact on. False when there are messages without one."""
         async with self._database.transaction() as session:
             now = clock.utcnow()
             await queue.still_mine(session, queue.GATE, contact_id, self._worker, now=now, seconds=LEASE_SECONDS)
-            for message in await _unseen(session, contact_id):
-                await self._look(session, message, now)
+            unseen = await _unseen(session, contact_id)
+            for message in unseen:
+                if message.id in verdicts:
+                    await self._look(session, message, verdicts[message.id], now)
             await queue.enqueue(session, queue.INBOX, contact_id, now)
+            if any(message.id not in verdicts for message in unseen):
+                return False
             await queue.release(session, queue.GATE, contact_id, self._worker, next_at=None)
+            return True
 
-    async def _look(self, session: AsyncSession, message: Message, now: datetime) -> None:
-        order = consent.command(message.text, wordless.button_id(message))
-        verdict = gate.Verdict(gate.NONE) if order else gate.decide(message.text or "")  # "baja" tells of no fever
+    async def _look(self, session: AsyncSession, message: Message, verdict: gate.Verdict, now: datetime) -> None:
         message.gated_at = now
         message.safety = verdict.as_json()
         if verdict.tier != gate.NONE:
@@ -76,6 +91,11 @@ class AlarmLane:
             await alarms.alert_again(session, contact_id, now)
             next_at = await alarms.next_work_at(session, contact_id)
             await queue.release(session, queue.ALARM, contact_id, self._worker, next_at=next_at)
+
+
+def _verdict(message: Message) -> gate.Verdict:
+    order = consent.command(message.text, wordless.button_id(message))
+    return gate.Verdict(gate.NONE) if order else gate.decide(message.text or "")  # "baja" tells of no fever
 
 
 async def _at_least_answer(session: AsyncSession, message: Message, verdict: gate.Verdict, now: datetime) -> None:

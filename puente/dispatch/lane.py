@@ -1,6 +1,7 @@
 """What the three lanes have in common: claim contacts, work on them concurrently, give them back."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -73,8 +74,10 @@ class Lane:
             )
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        was_full = len(self._running) >= self._concurrency
         del self._running[task.get_name()]
-        self._wake.set()
+        if was_full:  # somebody may be waiting for this very place
+            self._wake.set()
         self._on_finish()
 
     async def _guarded(self, contact_id: str) -> None:
@@ -96,9 +99,14 @@ class Lane:
             logger.exception("the contact could not be given back", lane=self.name, contact=contact_id)
 
 
-async def watch(database: Database, lanes: dict[str, Lane]) -> None:
-    """Wake each lane that has work ready. One cheap look for all lanes, without a write lock, until cancelled."""
+async def watch(database: Database, lanes: dict[str, Lane], look: asyncio.Event) -> None:
+    """Wake each lane that has work ready. One cheap look for all lanes, without a write lock, until cancelled.
+
+    `look` asks for a look at once: what one lane has finished is another's work. Waking every lane instead would have
+    each of them claim, which is a writing transaction, and mostly in vain.
+    """
     while True:
+        look.clear()
         try:
             async with database.reading() as session:
                 for name in await queue.lanes_ready(session, now=clock.utcnow()):
@@ -107,4 +115,5 @@ async def watch(database: Database, lanes: dict[str, Lane]) -> None:
         except Exception:
             logger.exception("the queue cannot be read")
             await asyncio.sleep(ERROR_PAUSE_SECONDS)
-        await asyncio.sleep(POLL_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(look.wait(), POLL_SECONDS)

@@ -35,6 +35,8 @@ class Rasa:
             base_url=settings.rasa_url,
             headers={"X-Puente-Token": settings.puente_internal_token},
             timeout=httpx.Timeout(25, connect=2),
+            # Sanic ends a connection after 5 s without use: given up before, none dies under a message.
+            limits=httpx.Limits(keepalive_expiry=3),
             transport=transport,
             trust_env=False,
         )

@@ -78,12 +78,9 @@ async def run(settings: Settings) -> None:
         ),
     ]
 
-    def wake_all() -> None:  # what one lane finishes is another's work
-        for lane in lanes:
-            lane.wake()
-
+    look = asyncio.Event()
     for lane in lanes:
-        lane.on_finish(wake_all)
+        lane.on_finish(look.set)
     await asyncio.to_thread(decisions.warm_up)  # the first alarm must not wait for the model to load
     _end_on_sigterm()
     try:
@@ -92,7 +89,7 @@ async def run(settings: Settings) -> None:
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
                 group.create_task(lane.run())
-            group.create_task(watch(database, {lane.name: lane for lane in lanes}))
+            group.create_task(watch(database, {lane.name: lane for lane in lanes}, look))
     finally:
         await presence.close()
         await outbox_work.close()

@@ -60,11 +60,10 @@ async def still_mine(
     session: AsyncSession, lane: str, contact_id: str, worker: str, *, now: datetime, seconds: float
 ) -> None:
     """Lock the entry and renew its lease. Raises LeaseLost when it is no longer this worker's."""
-    query = select(QueueEntry).where(QueueEntry.lane == lane, QueueEntry.contact_id == contact_id).with_for_update()
-    entry = (await session.execute(query)).scalar_one_or_none()
-    if entry is None or entry.leased_by != worker:
+    mine = (QueueEntry.lane == lane, QueueEntry.contact_id == contact_id, QueueEntry.leased_by == worker)
+    renewed = update(QueueEntry).where(*mine).values(leased_until=now + timedelta(seconds=seconds))
+    if (await session.execute(renewed.returning(QueueEntry.lane))).first() is None:
         raise LeaseLost(f"{lane}/{contact_id}")
-    entry.leased_until = now + timedelta(seconds=seconds)
 
 
 async def release(session: AsyncSession, lane: str, contact_id: str, worker: str, *, next_at: datetime | None) -> None:

@@ -166,7 +166,7 @@ async def test_the_lease_of_a_living_worker_of_this_machine_is_left_alone(
 @asynccontextmanager
 async def _running(database: Database, work: Work, *, concurrency: int, lease_seconds: float) -> AsyncIterator[None]:
     lane = Lane(database, LANE, "w", work, concurrency=concurrency, lease_seconds=lease_seconds)
-    tasks = [asyncio.create_task(lane.run()), asyncio.create_task(watch(database, {LANE: lane}))]
+    tasks = [asyncio.create_task(lane.run()), asyncio.create_task(watch(database, {LANE: lane}, asyncio.Event()))]
     try:
         yield
     finally:
